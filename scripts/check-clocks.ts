@@ -15,6 +15,7 @@ import { readWorkspaces } from './workspaces.ts'
 const MOMENTS: Readonly<Record<string, string>> = {
   'apps/gateway/src/admin/logins.ts': 'compared with the times of entries',
   'apps/gateway/src/bin/pool-commands.ts': 'the age of a code',
+  'apps/gateway/src/config/login-template.ts': 'the time in a message of WeChat',
   'apps/gateway/src/doctor/diagnose.ts': 'the moment in a proof, which a node compares',
   'apps/gateway/src/doctor/origin.ts': 'the end of a certificate, and the clock of a server',
   'apps/gateway/src/doctor/certificates.ts': 'the end of a certificate',
@@ -62,6 +63,7 @@ const MOMENTS: Readonly<Record<string, string>> = {
   'packages/identity/src/device-codes.ts': 'times of tokens',
   'packages/identity/src/grants.ts': 'times of tokens',
   'packages/identity/src/key-proof.ts': 'the moment in a proof',
+  'packages/identity/src/known-browsers.ts': 'times of logins in Redis',
   'packages/identity/src/sessions.ts': 'times of sessions in Redis',
   'packages/identity/src/signing-keys.ts': 'times of keys in Redis',
   'packages/identity/src/verify.ts': 'the end of a token',

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Audit } from '@saoma/audit'
 import { cookieKeys, type Identity } from '@saoma/identity'
-import type { Tickets } from '@saoma/tickets'
+import type { Inbox, Tickets } from '@saoma/tickets'
 import Koa from 'koa'
 import type { ClientList } from './access/client-list.ts'
 import { type AdminDeps, adminRouters } from './admin/app.ts'
@@ -14,11 +14,13 @@ import { type MessageRoutesDeps, messageRoutes } from './live/http/messages.ts'
 import { publishRoutes } from './live/http/publish.ts'
 import { type ActivityRoutesDeps, activityRoutes } from './login/activity.ts'
 import { type AppLinkOptions, appLinkRoutes } from './login/app-links.ts'
+import { browserRoutes } from './login/browsers.ts'
 import { type LoginRoutesDeps, loginRoutes } from './login/logins.ts'
 import { oauth } from './login/oauth.ts'
 import { type PeopleRoutesDeps, peopleRoutes } from './login/people.ts'
 import { type LinkRoutesDeps, linkRoutes } from './login/qr/link.ts'
 import { type QrRoutesDeps, qrRoutes } from './login/qr/routes.ts'
+import { type RequestRoutesDeps, requestRoutes } from './login/requests.ts'
 import { type TicketRoutesDeps, ticketRoutes } from './login/tickets.ts'
 import { userCodeRoutes } from './login/user-codes.ts'
 import { userinfoRoutes } from './login/userinfo.ts'
@@ -43,8 +45,11 @@ export interface AppDeps
     QrRoutesDeps,
     LinkRoutesDeps,
     LoginRoutesDeps,
+    RequestRoutesDeps,
     PeopleRoutesDeps,
     MessageRoutesDeps {
+  inbox: Inbox
+  settled: TicketRoutesDeps['settled']
   audit: Audit
   /** The registered applications. */
   clients: Pick<ClientList, 'find' | 'hasOrigin'>
@@ -157,6 +162,8 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
     meshRoutes(deps),
     channelRoutes(deps),
     loginRoutes(deps),
+    requestRoutes(deps),
+    browserRoutes(deps),
     userinfoRoutes(deps),
     interactionRoutes(deps, { origin }),
     logoutRoutes(deps, { origin }),

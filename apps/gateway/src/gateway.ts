@@ -6,7 +6,7 @@ import type { Channels } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
 import { LOGIN_NAMESPACE } from '@saoma/protocol'
 import type { RedisClients } from '@saoma/redis'
-import type { Tickets } from '@saoma/tickets'
+import type { Inbox, Tickets } from '@saoma/tickets'
 import type { Pool } from '@saoma/wechat'
 import type { Server } from 'socket.io'
 import type { ClientList } from './access/client-list.ts'
@@ -32,6 +32,7 @@ import { createConfirmLatency } from './login/confirm-latency.ts'
 import { createEndPerson } from './login/end-person.ts'
 import type { Link } from './login/qr/link.ts'
 import type { QrPicture } from './login/qr/picture.ts'
+import type { TicketRoutesDeps } from './login/tickets.ts'
 import { createLightLoginDoor } from './login/watch/door.ts'
 import { type LoginNamespace, serveLogin } from './login/watch/socketio.ts'
 import { createTicketWatches } from './login/watch/ticket-watches.ts'
@@ -70,6 +71,9 @@ export interface GatewayDeps {
   tickets: Tickets
   identity: Identity
   accounts: Accounts
+  /** The requests that applications have sent to people's phones. */
+  inbox: Inbox
+  settled: TicketRoutesDeps['settled']
   channels: Channels
   live: Live
   revocations: RevocationWatch

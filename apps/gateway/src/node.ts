@@ -141,6 +141,8 @@ export const createNode = async (config: Config, deps: NodeDeps): Promise<Node> 
     {
       ...{ redis, limits, tickets, identity, channels, live, clients, metrics, audit, log, leave },
       accounts: identity.accounts,
+      inbox: identity.inbox,
+      settled: identity.settled,
       ...(opened.isApart ? { channelsRedis: opened.channels } : {}),
       room: opened.room,
       revocations: access.revocations,

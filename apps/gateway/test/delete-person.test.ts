@@ -14,7 +14,7 @@ import { allowanceKeysOf } from '../src/live/allowance.ts'
 import { expectNoSentence, expectNothingElse, owner } from './left-of-person.ts'
 import { admin, type Company, live, openCompany, type Person, phoneOf, SECRET, tracesOf } from './person-life.ts'
 import { openRedisSearch, placesOf, type RedisSearch } from './redis-search.ts'
-import { SECRET as CLIENT_SECRET, createBrowser, logIn, REDIRECT, testClients } from './relying-party.ts'
+import { SECRET as CLIENT_SECRET, createBrowser, deskClient, logIn, REDIRECT, testClients } from './relying-party.ts'
 
 /* A deletion leaves of a person what docs/operate.md names, as long as it says, and nothing else (D107). */
 
@@ -55,7 +55,10 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('with a %s
 
   beforeAll(async () => {
     const url = await topologies[topology]()
-    company = await openCompany(url, { SAOMA_LIMIT_PERSON_MESSAGES: '20', SAOMA_CLIENTS: testClients })
+    company = await openCompany(url, {
+      SAOMA_LIMIT_PERSON_MESSAGES: '20',
+      SAOMA_CLIENTS: JSON.stringify([...JSON.parse(testClients), deskClient]),
+    })
     search = await openRedisSearch(url, SECRET)
   })
 
@@ -72,6 +75,11 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('with a %s
     const bob = await live(company, 'bob')
     const tokensOf = new Map<string, string>()
     for (const { sub, phone } of [ann, bob]) tokensOf.set(sub, await enterApplications(company, phone))
+    // An application asks their phones.
+    for (const { sub } of [ann, bob]) {
+      const asked = { client_id: 'desk', client_secret: CLIENT_SECRET, scope: 'openid', login_hint: sub }
+      expect(await request(`${a.origin}/oidc/backchannel`, { form: asked })).toMatchObject({ status: 200 })
+    }
     const places = createPlaces(search.redis, { name: 'follows', nodeId: 'a', limit: 500, free: 0 })
     onCleanup(places.close)
     for (const { sub } of [ann, bob]) await places.enter(`saoma ${sub}`)

@@ -28,7 +28,15 @@ import {
 import { json, startBusinessServer } from './business-server.ts'
 import { openOperator } from './fixtures.ts'
 import { AUDIENCE, createJwtSigner, ISSUER } from './jwt-signer.ts'
-import { createBrowser, loginClientAt, REDIRECT, SECRET, scanned as scannedFor, testClients } from './relying-party.ts'
+import {
+  createBrowser,
+  deskClient,
+  loginClientAt,
+  REDIRECT,
+  SECRET,
+  scanned as scannedFor,
+  testClients,
+} from './relying-party.ts'
 
 /*
  * Redis is full: maxmemory is reached. What ends something works; what needs memory is refused with a reason,
@@ -61,7 +69,7 @@ const prepare = async (topology: keyof typeof topologies) => {
     nodeId: 'a',
     origin: OWN,
     env: {
-      SAOMA_CLIENTS: testClients,
+      SAOMA_CLIENTS: JSON.stringify([...JSON.parse(testClients), deskClient]),
       SAOMA_ANDROID_APPS: `com.example.app ${'AB:'.repeat(31)}AB`,
       SAOMA_PHONE_ISSUERS: JSON.stringify([{ name: 'own', issuer: ISSUER, jwks_uri: ownKeys.url, audience: AUDIENCE }]),
     },
@@ -248,6 +256,11 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       'post /tickets/:ticket/reject': () => post(`/v1/tickets/${seen.ticket}/reject`, phone),
       'get /tickets/:ticket': () => get(`/v1/tickets/${fresh.ticket}`, fresh.device_code),
       'post /tickets/:ticket/resume': () => post(`/v1/tickets/${fresh.ticket}/resume`, ''),
+      'get /me/requests': () => get('/v1/me/requests', phone),
+      'post /me/requests/:ticket/report': () => post(`/v1/me/requests/${fresh.ticket}/report`, phone),
+      'get /me/browsers': () => get('/v1/me/browsers'),
+      'delete /me/browsers/:browser': () =>
+        request(`${origin}/v1/me/browsers/${'x'.repeat(43)}`, { method: 'DELETE', bearer: token }),
       'post /user-codes': () => post('/v1/user-codes', '', { userCode: fresh.user_code }),
       'get /user-codes/:userCode': () => get(`/v1/user-codes/${fresh.user_code}`, phone),
       'get /cgi-bin/mmwebwx-bin/login': () => get(`/cgi-bin/mmwebwx-bin/login?uuid=${fresh.ticket}&tip=1`),
@@ -270,6 +283,10 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
         }),
       'oidc push': () => request(`${origin}/oidc/request`, { form: { ...asked, client_secret: SECRET } }),
       'oidc device': () => attemptTicket(origin),
+      'oidc backchannel': () =>
+        request(`${origin}/oidc/backchannel`, {
+          form: { client_id: 'desk', client_secret: SECRET, scope: 'openid', login_hint: dan },
+        }),
       'oidc device, of an application': () => attemptTicket(origin, { form: { client_id: 'kiosk', scope: 'openid' } }),
       'oidc poll, of an application': () => redeem(origin, shown.device_code, { form: deviceForm(shown.device_code) }),
       'oidc redeem, of an application': () =>

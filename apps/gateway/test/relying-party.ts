@@ -69,6 +69,16 @@ export const testClients = JSON.stringify(
   1,
 )
 
+/** A server that asks for logins on the person's phone. */
+export const deskClient = {
+  client_id: 'desk',
+  client_name: 'Desk',
+  type: 'confidential',
+  party: 'first',
+  grant_types: ['urn:openid:params:grant-type:ciba'],
+  secret_sha256: sha256(SECRET),
+}
+
 /** What a browser does with addresses and cookies. Each step may go to another node. */
 export interface Browser {
   /** By name and path. `line` is the header that set it. */

@@ -12,7 +12,7 @@ test('whom the business refuses reads its sentence on the demo phone', async () 
     ...(detail ? { detail } : {}),
   })
   const phoneOf = (signIn: () => Promise<Answer<TokenSet>>) =>
-    createPhone({ signIn, find: none, scan: none, decide: none }, undefined, () => {})
+    createPhone({ signIn, find: none, scan: none, decide: none, requests: none, report: none }, undefined, () => {})
   const phone = phoneOf(refused('Please sign up first.'))
   await phone.choose('Eve')
   expect(phone.screen).toEqual({ status: 'failed', code: 'ACCOUNT_REFUSED', detail: 'Please sign up first.' })

@@ -27,6 +27,11 @@ const Phone = v.object({
   number: v.pipe(v.string(), v.regex(/^\d{3,20}$/)),
   country: v.optional(v.pipe(v.string(), v.regex(/^\d{1,4}$/))),
 })
+const Consent = v.object({
+  person: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
+  template: v.string(),
+  appid: v.optional(v.string()),
+})
 const Opening = v.object({ url: v.string(), inWechat: v.optional(v.boolean(), false) })
 const Advance = v.object({ ms: Count })
 const Use = v.object({ quota: v.picklist(['codes', 'linksOfDay', 'tokensOfDay']), calls: Count })
@@ -60,6 +65,19 @@ export const controlRoutes = (states: readonly [State, ...State[]]): Router => {
   router.post('/phone', (ctx) => {
     const { number, country } = read(ctx, Phone)
     ctx.body = { code: logins.phoneCode(number, country) }
+  })
+
+  /** A person agrees to one more message of a template, as with `wx.requestSubscribeMessage`. */
+  router.post('/messages/agree', (ctx) => {
+    const { person, template, appid = state.appid } = read(ctx, Consent)
+    const app = states.find((each) => each.appid === appid)
+    if (!app) return ctx.throw(404, 'there is no such app')
+    app.messages.agree(app.logins.openidOf(person), template)
+    ctx.body = {}
+  })
+  /** The latest messages of the first app, oldest first. */
+  router.get('/messages', (ctx) => {
+    ctx.body = { messages: state.messages.last() }
   })
 
   /** A person taps a link. Returns what `wx.getEnterOptionsSync()` gives to the opened mini-program. */

@@ -36,6 +36,9 @@ export const createLogins = (clock: Clock, limits: Limits, appid: string, openPl
       return code
     },
 
+    /** The openid of a person in this app. */
+    openidOf: (person: string): string => idOf(appid, person),
+
     /** What WeChat's button gives to the mini-program, when the person agrees to tell the number. */
     phoneCode: (number: string, country = '86'): string => {
       const code = randomBytes(32).toString('hex')

@@ -4,6 +4,7 @@ import { createFaults, type Faults } from './faults.ts'
 import { type Limits, wechatLimits } from './limits.ts'
 import { createLinks, type Links } from './links.ts'
 import { createLogins, type Logins } from './logins.ts'
+import { createMessages, type Messages } from './messages.ts'
 import { createQuota, DAY_MS, MINUTE_MS, type Quota, SECOND_MS } from './quota.ts'
 import { createTokens, type Tokens } from './tokens.ts'
 
@@ -34,6 +35,7 @@ export interface State {
   logins: Logins
   codes: Codes
   links: Links
+  messages: Messages
   faults: Faults
   /** Number of calls by path, including those with a fault. */
   calls: Map<string, number>
@@ -53,6 +55,7 @@ export const createState = (options: SimulatorOptions): State => {
     logins: createLogins(clock, limits, appid, openPlatform),
     codes: createCodes(pages, limits.unpublishedPages),
     links: createLinks(clock),
+    messages: createMessages(),
     faults: createFaults(clock),
     calls: new Map(),
     quotas: {

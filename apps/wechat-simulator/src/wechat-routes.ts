@@ -5,6 +5,7 @@ import type { Context } from 'koa'
 import { code } from './api/code.ts'
 import { type Answer, type Call, type Endpoint, parseObject } from './api/endpoint.ts'
 import { scheme, urlLink } from './api/link.ts'
+import { notify } from './api/notify.ts'
 import { phone } from './api/phone.ts'
 import { quota } from './api/quota.ts'
 import { session } from './api/session.ts'
@@ -71,6 +72,7 @@ export const wechatRoutes = (states: readonly [State, ...State[]]): Router => {
   serve('/wxa/generatescheme', scheme)
   serve('/cgi-bin/openapi/quota/get', quota)
   serve('/wxa/business/getuserphonenumber', phone)
+  serve('/cgi-bin/message/subscribe/send', notify)
   serve('/sns/jscode2session', session, SESSION_TYPE)
   router.all('/{*path}', (ctx) => render(ctx, state, 40066, JSON_TYPE))
   return router

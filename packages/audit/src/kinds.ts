@@ -7,6 +7,8 @@ export const kinds = {
   'login.asked': 'strangers',
   /** Nobody decided in time. Noted only if a browser waited for the ticket. */
   'login.expired': 'strangers',
+  /** An application sent a request to the person's phone. */
+  'login.pushed': 'people',
   /** A phone scanned the code. */
   'login.scanned': 'people',
   /** A phone was refused: `reason` is the code. */

@@ -16,8 +16,10 @@ export { createLive, type Door, type Live, type LiveEvents, type LiveOptions, ty
 export type { Room, RoomEvents, RoomOptions, RoomState, Told } from './live/room.ts'
 export { answerLogin } from './login/code-answer.ts'
 export type { CodeLoginState } from './login/code-login.ts'
+export type { KnownPerson } from './login/known.ts'
 export { createLogin, type Login, type LoginEvents, type LoginOptions } from './login/login.ts'
 export type { LoginConnection, LoginState, ShownCode } from './login/login-state.ts'
+export { type Browsers, createBrowsers } from './session/browsers.ts'
 export { createDevices, type Devices, type DevicesOptions, onDevicesChanged } from './session/devices.ts'
 export { createSession, type Session, type SessionEvents, type SessionOptions } from './session/session.ts'
 export {

@@ -1,10 +1,10 @@
-import { DEVICE_CODE_GRANT, type VerificationDemand } from '@saoma/protocol'
+import { CIBA_GRANT, DEVICE_CODE_GRANT, type VerificationDemand } from '@saoma/protocol'
 import type { ClientMetadata } from 'oidc-provider'
 import { hashesOf } from './client-secrets.ts'
 import type { SigningAlgorithm } from './signing-keys.ts'
 
 /** What an application may do at the token endpoint. */
-export const clientGrants = ['authorization_code', 'refresh_token', DEVICE_CODE_GRANT] as const
+export const clientGrants = ['authorization_code', 'refresh_token', DEVICE_CODE_GRANT, CIBA_GRANT] as const
 export type ClientGrant = (typeof clientGrants)[number]
 
 /** An application that logs people in through Saoma. */
@@ -27,6 +27,8 @@ export interface Client {
   postLogoutRedirectUris: readonly string[]
   /** Where it is told that a session has ended (OpenID Connect Back-Channel Logout), always with `sid`. */
   backchannelLogoutUri?: string
+  /** Where it is told that a person has answered on the phone (CIBA, ping mode). Without it, it polls. */
+  notificationEndpoint?: string
   grants: readonly ClientGrant[]
   /** The most that it may ask for. */
   scopes: readonly string[]
@@ -73,6 +75,15 @@ export const pageOrigins = ({ type, redirectUris }: Client): string[] =>
     ? redirectUris.map((uri) => URL.parse(uri)?.origin ?? 'null').filter((origin) => origin !== 'null')
     : []
 
+/** How a client learns that a person has answered on the phone. */
+const deliveryOf = ({ notificationEndpoint }: Client): Partial<ClientMetadata> =>
+  notificationEndpoint
+    ? {
+        backchannel_token_delivery_mode: 'ping',
+        backchannel_client_notification_endpoint: notificationEndpoint,
+      }
+    : { backchannel_token_delivery_mode: 'poll' }
+
 /**
  * A registered client in the words of oidc-provider. The provider knows the hash of the secret only, so it
  * must not use the secret as a key: methods and algorithms that do are turned off.
@@ -93,6 +104,7 @@ export const metadataOf = (client: Client): ClientMetadata => ({
   ...(client.backchannelLogoutUri
     ? { backchannel_logout_uri: client.backchannelLogoutUri, backchannel_logout_session_required: true }
     : {}),
+  ...(client.grants.includes(CIBA_GRANT) ? deliveryOf(client) : {}),
   id_token_signed_response_alg: client.idTokenAlg,
   scope: client.scopes.join(' '),
 })

@@ -2,6 +2,7 @@ import type { VerificationDemand } from '@saoma/protocol'
 import { DEMAND } from './login-client.ts'
 import { errors, type KoaContextWithOIDC, Provider } from './oidc-provider.ts'
 import type { RequestState } from './request-state.ts'
+import type { TicketStore } from './ticket-store.ts'
 import { askedIn, demandFor, unmet } from './verification.ts'
 
 const NO_NUMBER =
@@ -24,7 +25,7 @@ const refusePage = (ctx: KoaContextWithOIDC): Error => {
  */
 export const createCodeVerification =
   (demandOf: (clientId: string) => VerificationDemand, networkOf: (address: string) => string) =>
-  (): { demand: VerificationDemand; network: string } => {
+  (isPushed: boolean): NonNullable<Parameters<TicketStore['create']>[0]['verification']> => {
     const { ctx } = Provider
     if (!ctx) throw new Error('a code is asked for within a request')
     const { client, params = {}, body } = ctx.oidc
@@ -34,6 +35,7 @@ export const createCodeVerification =
     if (demand === undefined) throw unmet()
     const network = networkOf(ctx.ip)
     const shows = String(body?.verification ?? '').split(' ')
+    if (isPushed && demand === 'tap' && shows.includes('number')) return { demand, network, offersNumber: true }
     if (shows.includes('number') || !demand.includes('number')) return { demand, network }
     if (demand === 'network-or-number') return { demand: 'network', network }
     throw refusePage(ctx)

@@ -1,4 +1,4 @@
-import { codes, type LoginRequest, type VerificationDemand } from '@saoma/protocol'
+import { codes, type LoginRequest, ticketOf } from '@saoma/protocol'
 import { acrOf, amrOf } from './authentication.ts'
 import { type Adapter, type AdapterPayload, errors } from './oidc-provider.ts'
 import { type Redemption, type RequestState, requestState } from './request-state.ts'
@@ -38,11 +38,13 @@ export interface Authorized {
 /**
  * Stored with the ticket: the provider's record without the code itself, and the id of the future session.
  */
-interface Authorization {
+export interface Authorization {
   payload: AdapterPayload
   sid: string
   /** Missing in tickets of older nodes, which could not repeat a redemption. */
   salt?: string
+  /** The whole code, sealed, if its application has to be told of the answer. */
+  ping?: string
 }
 
 const redemptionOf = (): Redemption => {
@@ -74,7 +76,7 @@ export interface DeviceCodesDeps {
   /** What a yes must repeat of that request, if anything. */
   termsOf: (request: Omit<LoginRequest, 'requestedAt'>) => string | undefined
   /** What is demanded of the login of the code that the present request asks for. May throw. */
-  verificationOf: () => { demand: VerificationDemand; network: string }
+  verificationOf: (isPushed: boolean) => NonNullable<Parameters<TicketStore['create']>[0]['verification']>
   /**
    * Called by each redemption with the same arguments. Resolves with undefined if the person has ended the
    * session.
@@ -82,6 +84,8 @@ export interface DeviceCodesDeps {
   begin: (session: NewSession) => Promise<Beginning | undefined>
   /** Called once per ticket, by the redemption that won. */
   onRedeemed: (session: Pick<NewSession, 'sid' | 'sub'>) => void
+  /** Asks somebody's phone, if that may be. The code is one for everybody all the same. */
+  ask?: (ticket: string) => Promise<boolean>
 }
 
 /**
@@ -97,8 +101,9 @@ export const createDeviceCodes = ({
   verificationOf,
   begin,
   onRedeemed,
+  ask = async () => false,
 }: DeviceCodesDeps): Adapter => {
-  const read = (record: TicketRecord): Required<Authorization> => {
+  const read = (record: TicketRecord): Required<Omit<Authorization, 'ping'>> => {
     const { payload, sid, salt = sid } = JSON.parse(record.authorization) as Authorization
     return { payload, sid, salt }
   }
@@ -108,12 +113,15 @@ export const createDeviceCodes = ({
       const authorization: Authorization = { payload, sid: newName(), salt: newName() }
       const request = requestOf(payload)
       const terms = termsOf(request)
+      // Throws before anybody is asked.
+      verificationOf(false)
+      const isAsked = await ask(ticketOf(deviceCode))
       const created = await tickets.create({
         deviceCode,
         request,
         authorization: JSON.stringify(authorization),
         ...(terms === undefined ? {} : { terms }),
-        verification: verificationOf(),
+        verification: verificationOf(isAsked),
       })
       if (!created.ok) throw new errors.TemporarilyUnavailable('this user code is in use; please try again')
     },

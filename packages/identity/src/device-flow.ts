@@ -4,6 +4,7 @@ import { IDENTITY_SCOPE } from './clients.ts'
 import { createCodeVerification } from './code-verification.ts'
 import { type Authorized, createDeviceCodes } from './device-codes.ts'
 import type { Grants } from './grants.ts'
+import type { KnownBrowserLogin } from './known-browser-login.ts'
 import { APPLICATION } from './login-client.ts'
 import {
   type Adapter,
@@ -14,7 +15,9 @@ import {
   Provider,
 } from './oidc-provider.ts'
 import type { ProviderOptions } from './provider-options.ts'
+import { messageOf, ofKind, PUSHED } from './pushed-request.ts'
 import { nameFirst } from './refresh-tokens.ts'
+import type { RequestState } from './request-state.ts'
 import type { Resources } from './resources.ts'
 import type { Sessions } from './sessions.ts'
 import type { TicketStore } from './ticket-store.ts'
@@ -34,6 +37,8 @@ export interface DeviceFlowDeps {
   sessions: Pick<Sessions, 'begin'>
   /** What is demanded of a login for a client. */
   demandOf: (clientId: string) => VerificationDemand
+  /** Lets a known browser ask the phone of its person. @default no browser may */
+  knownBrowser?: Pick<KnownBrowserLogin, 'ask' | 'tell'> | undefined
   /** Draws 22 random characters. */
   newName: () => string
   /** Begins to read the account of the person whose session begins. */
@@ -49,6 +54,14 @@ type Feature = NonNullable<NonNullable<Configuration['features']>['deviceFlow']>
 export interface DeviceFlow {
   /** oidc-provider's storage of device codes. */
   codes: Adapter
+  /** The same, with requests that applications send to phones. */
+  records: Adapter
+  /** What the phone displays of a request. */
+  requestOf: (payload: AdapterPayload) => Omit<LoginRequest, 'requestedAt'>
+  /** What a yes must repeat of that. */
+  termsOf: (request: Omit<LoginRequest, 'requestedAt'>) => string | undefined
+  /** @throws InvalidScope if a request asks for nothing that its application may have */
+  check: (ctx: KoaContextWithOIDC) => void
   feature: Feature
   /** Completes the answer of the device authorization endpoint. */
   complete(ctx: KoaContextWithOIDC): void
@@ -69,6 +82,7 @@ export const createDeviceFlow = (
     resources,
     sessions,
     demandOf,
+    knownBrowser,
     newName,
     readAccount,
   }: DeviceFlowDeps,
@@ -99,7 +113,7 @@ export const createDeviceFlow = (
     return usual
   }
 
-  const requestOf = ({ clientId = '', params, deviceInfo, userCode = '' }: AdapterPayload) => {
+  const requestOf = ({ clientId = '', params, deviceInfo, userCode = '', kind }: AdapterPayload) => {
     const client = registry.find(clientId)
     const scopes = client && scopesOf(client, params?.scope)
     return {
@@ -109,8 +123,11 @@ export const createDeviceFlow = (
       os: String(deviceInfo?.os ?? ''),
       userCode: userCode.replace(/^(.{4})(.{4})$/, '$1-$2'),
       ...(client && scopes ? { application: { party: client.party, scopes } } : {}),
+      ...(kind === PUSHED ? { pushed: messageOf(params) } : {}),
     } satisfies Omit<LoginRequest, 'requestedAt'>
   }
+  const termsOf = ({ application }: Omit<LoginRequest, 'requestedAt'>): string | undefined =>
+    application?.party === 'third' ? application.scopes.join(' ') : undefined
 
   /** Refuses what could only be answered by a silent yes. */
   const check = ({ oidc: { client, params = {} } }: KoaContextWithOIDC): void => {
@@ -120,9 +137,8 @@ export const createDeviceFlow = (
       throw new errors.InvalidScope('none of these scopes is registered', String(params.scope))
   }
 
-  const codes = createDeviceCodes({
-    ...{ tickets, authorized, newName, requestOf },
-    termsOf: ({ application }) => (application?.party === 'third' ? application.scopes.join(' ') : undefined),
+  const records = createDeviceCodes({
+    ...{ tickets, authorized, newName, requestOf, termsOf },
     verificationOf: createCodeVerification(demandOf, networkOf),
     begin: async ({ sid, sub, clientId, scope, resource, since, scannedAfter, tokenSeed, request }) => {
       nameFirst(tokenSeed)
@@ -141,10 +157,15 @@ export const createDeviceFlow = (
       return sessions.begin(sub, record, save, scannedAfter)
     },
     onRedeemed: (session) => onSessionBegan?.(session),
+    ask: async (ticket) => (await knownBrowser?.ask(ticket)) ?? false,
   })
 
   return {
-    codes,
+    codes: ofKind('DeviceCode', records),
+    records,
+    requestOf,
+    termsOf,
+    check,
     feature: {
       enabled: true,
       charset: 'base-20',
@@ -161,6 +182,8 @@ export const createDeviceFlow = (
       if (!body?.device_code) return
       const ticket = ticketOf(body.device_code)
       // A person at a TV or a command line needs a page that says how to go on. Our own pages are one.
+      const { pushed } = ctx.state as RequestState
+      if (pushed) knownBrowser?.tell(ctx)
       const isDevice = registry.find(ctx.oidc.client?.clientId ?? '') !== undefined
       const page = `${origin}/${isDevice ? 'device' : 'phone'}`
       const opened = isDevice ? undefined : ticketAddress?.(ticket)
@@ -171,6 +194,7 @@ export const createDeviceFlow = (
         interval: POLL_INTERVAL_SECONDS,
         ticket,
         qr: `${origin}/v1/tickets/${ticket}/qr`,
+        ...(pushed ? { pushed: true } : {}),
       }
     },
   }

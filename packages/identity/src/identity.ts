@@ -8,12 +8,13 @@ import { type LogoutView, readLogout } from './end-session.ts'
 import { createInteractions, type Interactions } from './interactions.ts'
 import { type KeyProof, provesKey } from './key-proof.ts'
 import { createKeySeal } from './key-seal.ts'
+import { createKnownBrowsers, type KnownBrowsers } from './known-browsers.ts'
 import { createLogouts, type LogoutsOptions } from './logouts.ts'
-import { errors } from './oidc-provider.ts'
 import { type OpenSessionsOptions, openSessions } from './open-sessions.ts'
-import { unwrapped } from './outage.ts'
+import { createPings, type PingsOptions } from './pings.ts'
 import { createProvider } from './provider.ts'
 import type { ProviderDeps, ProviderOptions } from './provider-options.ts'
+import { isNewProof } from './replayed-proof.ts'
 import { loginAudience, userinfoAudience } from './resources.ts'
 import type { BegunSession, SessionRecord } from './sessions.ts'
 import { createSigningKeys, type KeyRings, type SigningKeyTimes, signingAlgorithms } from './signing-keys.ts'
@@ -38,6 +39,8 @@ export interface IdentityOptions
   keyTimes?: Partial<SigningKeyTimes>
   /** How applications are told of ends. */
   logouts?: LogoutsOptions
+  /** How applications are told of answers (CIBA, ping mode). */
+  pings?: Omit<PingsOptions, 'secrets'>
   /** Milliseconds between two reads of the cluster's keys, one small read each. @default 5 seconds */
   keyCheckMs?: number
 }
@@ -110,6 +113,13 @@ export interface Identity {
   mayScan(sub: string): Promise<Result<string>>
   /** The authorization requests that wait for a person. */
   interactions: Interactions
+  /** The browsers that may ask a person's phone. */
+  browsers: KnownBrowsers
+  /**
+   * A person has answered a request that an application had sent to the phone: the application is told, if it
+   * wants to be. Never rejects.
+   */
+  answered(ticket: string): void
   /**
    * The logout that the browser of this session was asked about. The id is that of its signed cookie.
    * Undefined if there is none. Rejects with RedisUnavailable.
@@ -147,12 +157,17 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
   const forCluster = [options.origin, phoneAudience(options.origin)]
   const forInteractions = loginAudience(options.origin)
   const audiences = [...forCluster, userinfoAudience(options.origin), forInteractions]
+  const browsers = createKnownBrowsers(deps.redis)
+  const pings = createPings(
+    { ...deps, registry, provider: () => current.provider },
+    { ...options.pings, secrets: options.secrets },
+  )
   const assemble = (rings: KeyRings) => ({
     kids: kidsOf(rings),
     ...createProvider(
       {
         ...{ ...deps, registry, accounts, grants, sessions, refreshTokenForm: forms.refreshToken },
-        verify: (token) => verifyAny(token),
+        ...{ pings, browsers, verify: (token) => verifyAny(token) },
       },
       rings,
       { ...options, cookieSecrets: cookieKeys(options.secrets) },
@@ -211,14 +226,7 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
   /** Whether a token comes as it must: with the proof of its key, or without any. */
   const isProven = async ({ jkt }: VerifiedToken, token: string, proof?: KeyProof): Promise<boolean> => {
     if (jkt === undefined || proof === undefined) return jkt === undefined && proof === undefined
-    return provesKey(proof, token, jkt, async (id, until) => {
-      try {
-        return await unwrapped(current.provider.ReplayDetection.unique(jkt, id, until))
-      } catch (error) {
-        if (error instanceof errors.InvalidGrant) return false
-        throw error
-      }
-    })
+    return provesKey(proof, token, jkt, (id, until) => isNewProof(current.provider, jkt, id, until))
   }
 
   const verify = async (token: string, proof?: KeyProof): Promise<Result<Bearer>> => {
@@ -249,6 +257,8 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
     }),
     logoutOf: (id) => readLogout(current.provider, registry, id),
     provider: () => current.provider,
+    answered: pings.answered,
+    browsers,
     verify,
     userinfo: async (token, proof) => {
       const bearer = await verifyAny(token)
@@ -271,6 +281,7 @@ export const createIdentity = async (deps: IdentityDeps, options: IdentityOption
     close: () => {
       stop()
       logouts.close()
+      pings.close()
       deps.redis.data.off('ready', lookAgain)
       opened.close()
     },

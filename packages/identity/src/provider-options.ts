@@ -4,7 +4,10 @@ import type { LoginRequest, Result, VerificationDemand } from '@saoma/protocol'
 import type { RedisClients } from '@saoma/redis'
 import type { ClientRegistry } from './client.ts'
 import type { Grants } from './grants.ts'
+import type { KnownBrowsers } from './known-browsers.ts'
 import type { KoaContextWithOIDC } from './oidc-provider.ts'
+import type { Pings } from './pings.ts'
+import type { Push } from './push.ts'
 import type { RecordForm } from './record-form.ts'
 import type { BegunSession, Sessions } from './sessions.ts'
 import type { TicketStore } from './ticket-store.ts'
@@ -46,6 +49,8 @@ export interface ProviderOptions {
   recognise: Recognise
   /** Turns a token of the company's own app into a person. @default there is no such app */
   recogniseApp?: RecogniseApp
+  /** How requests of applications get to people's phones (CIBA). @default applications may send none */
+  push?: Push
   /** The address that a ticket's picture shows. @default that of the page `/phone` */
   ticketAddress?: (ticket: string) => string
   /** Called after a session has begun; must not throw. */
@@ -74,6 +79,9 @@ export interface ProviderDeps {
   registry: ClientRegistry
   /** Verifies an access token of any of our clients. */
   verify: (token: string) => Promise<Result<VerifiedToken>>
+  browsers: KnownBrowsers
+  /** Tells applications of answers. */
+  pings: Pick<Pings, 'await' | 'seal'>
   /** How a refresh token's record is written. */
   refreshTokenForm: RecordForm
 }

@@ -20,15 +20,19 @@ import { takeEmptyPasswords } from './empty-password.ts'
 import { admitLogout, isLogout, logoutFeatures, sessionCookie, takeOldHints } from './end-session.ts'
 import { errorPage } from './error-page.ts'
 import { createPolicy } from './interaction-policy.ts'
+import { createKnownBrowserLogin } from './known-browser-login.ts'
 import { APPLICATION, DEMAND } from './login-client.ts'
 import { type SendLogoutToken, takeLogoutTokens } from './logout-tokens.ts'
 import { type Configuration, errors, type KoaContextWithOIDC, Provider } from './oidc-provider.ts'
 import { orOutage, withOutage } from './outage.ts'
 import { registerPhoneGrants } from './phone-grants.ts'
 import type { ProviderDeps, ProviderOptions } from './provider-options.ts'
+import { createPushedLogins } from './pushed-logins.ts'
+import { PUSHED } from './pushed-request.ts'
 import { createRefreshTokens, nameSuccessors } from './refresh-tokens.ts'
 import { addProblem } from './refusal.ts'
 import { reportRefusals } from './refusals.ts'
+import { isNewProof } from './replayed-proof.ts'
 import { type RequestState, requestState } from './request-state.ts'
 import { createResources } from './resources.ts'
 import { nameSessions, sessionClaims } from './session-claims.ts'
@@ -49,6 +53,9 @@ export const INTERACTION_COOKIE = 'saoma_interaction'
 /** The provider's routes that people see. */
 const AUTHORIZATION = new Set(['authorization', 'resume'])
 
+/** What names a ticket, and proves the right to its answer. */
+const CODES = new Set(['DeviceCode', PUSHED])
+
 /** How long somebody may take from the application's page back to it. */
 const INTERACTION_SECONDS = 15 * MINUTE
 
@@ -57,7 +64,7 @@ const INTERACTION_SECONDS = 15 * MINUTE
  * provider.
  */
 export const createProvider = (
-  { redis, tickets, accounts, grants, sessions, registry, verify, refreshTokenForm }: ProviderDeps,
+  { redis, tickets, accounts, grants, sessions, registry, verify, pings, browsers, refreshTokenForm }: ProviderDeps,
   rings: KeyRings,
   options: ProviderOptions,
 ): { provider: Provider; applications: Applications; sendLogoutToken: SendLogoutToken } => {
@@ -77,6 +84,19 @@ export const createProvider = (
     state.account.found.catch(() => {})
   }
 
+  const { push } = options
+  const knownBrowser =
+    push &&
+    createKnownBrowserLogin(
+      {
+        browsers,
+        push,
+        isActive: async (sub) => (await accounts.find(sub))?.state === 'active',
+        isNew: (jkt, id, until) => isNewProof(provider, jkt, id, until),
+      },
+      options,
+    )
+
   const deviceFlow = createDeviceFlow(
     {
       provider: () => provider,
@@ -87,11 +107,15 @@ export const createProvider = (
       resources,
       sessions,
       demandOf,
+      knownBrowser,
       newName,
       readAccount,
     },
     options,
   )
+
+  const pushedLogins =
+    push && createPushedLogins({ tickets, registry, networks, deviceFlow, push, pings, demandOf, newName }, options)
 
   const ignore = () => {}
   const { onRefreshRepeated = ignore, onRefreshLimited = ignore } = options
@@ -100,6 +124,7 @@ export const createProvider = (
     grants,
     registry,
     ...{ deviceCodes: deviceFlow.codes, refreshTokens },
+    ...(pushedLogins ? { pushedLogins: pushedLogins.requests } : {}),
     checkPushed: () => networks.checkPushed(Provider.ctx),
     waitingRequest: async (uid) => (await provider.Interaction.find(uid))?.params,
     demandOf,
@@ -154,6 +179,7 @@ export const createProvider = (
       // and no node starts.
       externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       deviceFlow: deviceFlow.feature,
+      ...(pushedLogins ? { ciba: pushedLogins.feature } : {}),
       resourceIndicators: {
         enabled: true,
         defaultResource: (_ctx, client, oneOf) => oneOf?.[0] ?? resources.usualOf(client.clientId),
@@ -163,11 +189,12 @@ export const createProvider = (
     },
     // A device code is the ticket's public id and the browser's secret in one string (see the protocol
     // package).
-    formats: { bitsOfOpaqueRandomness: (_ctx, token) => (token.kind === 'DeviceCode' ? deviceCodeBits : 258) },
+    formats: { bitsOfOpaqueRandomness: (_ctx, token) => (CODES.has(token.kind) ? deviceCodeBits : 258) },
     ttl: {
       AccessToken: ACCESS_TOKEN_SECONDS,
       IdToken: ACCESS_TOKEN_SECONDS,
       DeviceCode: options.codeSeconds,
+      ...(pushedLogins ? { BackchannelAuthenticationRequest: pushedLogins.ttl } : {}),
       RefreshToken: 14 * DAY,
       Grant: SESSION_SECONDS,
       AuthorizationCode: MINUTE,
@@ -227,6 +254,7 @@ export const createProvider = (
     await structured.answer(ctx as KoaContextWithOIDC)
     await endReplaced(ctx as KoaContextWithOIDC, sessions)
     await answerUsedUp(ctx as KoaContextWithOIDC, isAuthorization, options.onError)
+    if (ctx.path === '/token') await knownBrowser?.remember(ctx as KoaContextWithOIDC)
     addProblem(ctx as KoaContextWithOIDC)
     if (ctx.status === 503) ctx.set('Retry-After', '2')
     const body = ctx.body as { error?: string } | undefined
@@ -234,6 +262,7 @@ export const createProvider = (
     if (ended && ctx.status === 400 && body?.error === 'invalid_grant') ctx.body = { ...body, ...ended }
     if (body && ctx.path.startsWith('/.well-known/')) ctx.body = describeProvider(body)
     if (ctx.path === '/device/auth') deviceFlow.complete(ctx as KoaContextWithOIDC)
+    pushedLogins?.complete(ctx as KoaContextWithOIDC)
   })
 
   reportRefusals(provider, options.onError)

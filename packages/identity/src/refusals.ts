@@ -7,6 +7,7 @@ type OnError = (ctx: KoaContextWithOIDC, error: Error) => void
 const EVENTS = [
   'grant.error',
   'device_authorization.error',
+  'backchannel_authentication.error',
   'revocation.error',
   'introspection.error',
   'authorization.error',

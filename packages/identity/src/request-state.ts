@@ -19,6 +19,9 @@ export interface RequestState {
   refusal?: { code: Code; detail?: string }
   /** Whose phone has got a token for one of the company's own app (`app`). */
   phone?: { sub: string; app: string }
+  /** From where an application sends a request to a phone, and what became of it. */
+  device?: { ip: string; browser: string; os: string }
+  pushed?: { ticket: string; sub: string; number?: string }
   /** The device code that the request redeems. */
   redemption?: Redemption
   /** What the request uses up at its end. See `useUpLast`. */

@@ -9,7 +9,8 @@ import type { Configuration, Provider } from './oidc-provider.ts'
 export const sessionClaims: NonNullable<Configuration['extraTokenClaims']> = (ctx, token) => {
   const { grantId, sessionUid, clientId = '' } = token as { grantId?: string; sessionUid?: string; clientId?: string }
   if (!grantId) return undefined
-  const { DeviceCode: code, AuthorizationCode, RefreshToken } = ctx.oidc.entities
+  const { DeviceCode, BackchannelAuthenticationRequest, AuthorizationCode, RefreshToken } = ctx.oidc.entities
+  const code = DeviceCode ?? BackchannelAuthenticationRequest
   const acr = (code ?? AuthorizationCode ?? RefreshToken)?.acr
   const how = acr === undefined ? {} : { acr }
   if (sessionUid) return { sid: sessionUid, grant: grantId, ...how }

@@ -7,6 +7,7 @@ import type { Grants } from './grants.ts'
 import { createInteractionRecords } from './interaction-records.ts'
 import { interactionOf, loginClient } from './login-client.ts'
 import type { Adapter, AdapterPayload } from './oidc-provider.ts'
+import { PUSHED } from './pushed-request.ts'
 import { createPushedRequests } from './pushed-requests.ts'
 import { createRecords } from './records.ts'
 import { withinRegistration } from './registered-scopes.ts'
@@ -19,6 +20,8 @@ export interface StorageDeps {
   grants: Grants
   registry: ClientRegistry
   deviceCodes: Adapter
+  /** Requests that applications send to phones, if they may. */
+  pushedLogins?: Adapter
   refreshTokens: Adapter
   /** Called before a pushed authorization request is stored. Throws if it may not be. */
   checkPushed: () => void
@@ -47,6 +50,7 @@ export const createStorage = (
     grants,
     registry,
     deviceCodes,
+    pushedLogins,
     refreshTokens,
     checkPushed,
     waitingRequest,
@@ -80,6 +84,8 @@ export const createStorage = (
     switch (model) {
       case 'DeviceCode':
         return deviceCodes
+      case PUSHED:
+        return pushedLogins ?? records
       case 'Grant':
         return withinRegistration(rememberedInRequest(grants.adapter, refreshTokens), registry, ownClaims)
       case 'RefreshToken':

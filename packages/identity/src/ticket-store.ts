@@ -8,9 +8,17 @@ export interface TicketStore {
     authorization: string
     terms?: string
     /** How the person has to show to be at the browser, and the network of that. @default a tap */
-    verification?: { demand: VerificationDemand; network: string }
+    verification?: { demand: VerificationDemand; network: string; offersNumber?: boolean }
+    /** The only account that may answer. Such a ticket needs no user code. @default whoever scans first */
+    owner?: string
+    /** Milliseconds until the scan. @default that of the times */
+    scanMs?: number
   }): Promise<Result<TicketState>>
   record(deviceCode: string): Promise<Result<TicketRecord>>
+  /** A ticket's state without a device code. */
+  peek(ticket: string): Promise<Result<Pick<TicketRecord, 'state'>>>
+  /** What `create` stored, without a device code. */
+  authorizationOf(ticket: string): Promise<Result<string>>
   redeem(deviceCode: string): Promise<Result<TicketRecord>>
   /**
    * Counts a poll of the token endpoint. Resolves with false if it came sooner than the interval allows (RFC

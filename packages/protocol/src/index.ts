@@ -73,17 +73,21 @@ export {
   parseSubscribed,
   parseVolatile,
 } from './parse-live.ts'
+export { parseKnownBrowsers, parseWaitingRequests } from './parse-requests.ts'
 export { parseActivity, parseSessionList, parseSessionsEnded } from './parse-sessions.ts'
 export { readBytes, reasonOf } from './response.ts'
 export {
   type ActivityEntry,
   type ActivityPage,
+  CIBA_GRANT,
   type CodePicture,
   type ConfirmationBody,
   DEVICE_CODE_GRANT,
   type DecisionAnswer,
   type DeviceAuthorization,
   HASHED_TOKEN,
+  type KnownBrowser,
+  type KnownBrowsers,
   type OAuthError,
   type PooledCodeAnswer,
   type Problem,
@@ -97,6 +101,8 @@ export {
   type TokenSet,
   type TypedCodeAnswer,
   type UserCodeAnswer,
+  type WaitingRequest,
+  type WaitingRequests,
   WX_CODE_GRANT,
 } from './routes.ts'
 export {

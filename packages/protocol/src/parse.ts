@@ -37,6 +37,7 @@ const Authorization = v.object({
   interval: Count,
   ticket: Ticket,
   qr: v.string(),
+  pushed: v.optional(v.literal(true)),
 })
 
 const Tokens = v.object({
@@ -47,6 +48,7 @@ const Tokens = v.object({
   id_token: v.optional(v.string()),
   refresh_token: v.optional(v.string()),
   phone_code: v.optional(v.string()),
+  browser_remembered: v.optional(v.literal(true)),
 })
 
 export const Scan = v.object({
@@ -59,6 +61,7 @@ export const Scan = v.object({
     requestedAt: v.string(),
     userCode: v.string(),
     application: v.optional(v.object({ party: v.picklist(['first', 'third']), scopes: v.array(v.string()) })),
+    pushed: v.optional(v.object({ message: v.optional(v.string()) })),
   }),
   sameNetwork: v.boolean(),
   opened: v.optional(v.picklist(ticketOpenings)),

@@ -15,6 +15,8 @@ export interface DeviceAuthorization {
   ticket: string
   /** URL of the picture. */
   qr: string
+  /** The phone of the person whose browser this is was asked. Its own code does as well. */
+  pushed?: true | undefined
 }
 
 /** Answer of `POST /oidc/token`. */
@@ -32,6 +34,8 @@ export interface TokenSet {
    * got in without the number.
    */
   phone_code?: string
+  /** This browser is remembered: by the key that it has proven, it may ask the person's phone next time. */
+  browser_remembered?: true | undefined
 }
 
 /** Error body of the `/oidc` routes (RFC 6749 section 5.2). */
@@ -80,6 +84,43 @@ export interface DecisionAnswer {
 /** Answer of `GET /v1/user-codes/{user_code}`: the ticket of a code that was typed instead of scanned. */
 export interface UserCodeAnswer {
   ticket: string
+}
+
+/** A request to log in that an application has sent to the person's phone (CIBA), and that waits there. */
+export interface WaitingRequest {
+  ticket: string
+  /** Id of the application. */
+  client: string
+  /** Its name. */
+  app: string
+  /** What the application displays, for comparison. */
+  message?: string | undefined
+  /** ISO 8601 time. */
+  requestedAt: string
+  /** Seconds in which the person has to answer. */
+  expiresIn: number
+}
+
+/** Answer of `GET /v1/me/requests`: the newest first. */
+export interface WaitingRequests {
+  requests: WaitingRequest[]
+}
+
+/** A browser that may ask the person's phone, because the person has logged in there. */
+export interface KnownBrowser {
+  id: string
+  browser: string
+  os: string
+  /** Address of the last login. */
+  ip: string
+  /** ISO 8601 times of the first and of the last login. */
+  since: string
+  last: string
+}
+
+/** Answer of `GET /v1/me/browsers`: the one that was used last comes first. */
+export interface KnownBrowsers {
+  browsers: KnownBrowser[]
 }
 
 /** Answer of `POST /v1/user-codes`: the ticket of a device's code that somebody typed on a page. */
@@ -213,6 +254,8 @@ export const HASHED_TOKEN = 'sha256~'
 export const TAKES_HASHES_HEADER = 'X-Saoma-Takes-Hashes'
 /** The grant type with which a browser redeems a confirmed ticket (RFC 8628 section 3.4). */
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
+/** The grant type of an application that has asked for a login on the phone (CIBA Core, section 10.1). */
+export const CIBA_GRANT = 'urn:openid:params:grant-type:ciba'
 /** The grant type with which a phone turns a code of `wx.login` into a token. */
 export const WX_CODE_GRANT = 'urn:saoma:grant-type:wx-code'
 /** The grant type with which a company's own app turns a token of its backend into a phone's (RFC 8693). */

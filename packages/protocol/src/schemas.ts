@@ -35,4 +35,5 @@ export {
   Refresh as RefreshRequest,
   Subscribe as SubscribeRequest,
 } from './parse-live.ts'
+export { Browsers as KnownBrowsers, Waiting as WaitingRequests } from './parse-requests.ts'
 export { Activity as ActivityPage, Ended as SessionsEnded, Sessions as SessionList } from './parse-sessions.ts'

@@ -71,6 +71,11 @@ export interface LoginRequest {
    * and sends them with its yes.
    */
   application?: { party: 'first' | 'third'; scopes: string[] } | undefined
+  /**
+   * Set if an application has sent this request to the phone, without a code. `message` is what the
+   * application displays, for comparison. The address is that of its server, and `userCode` is empty.
+   */
+  pushed?: { message?: string | undefined } | undefined
 }
 
 const TICKET_LENGTH = 22

@@ -33,6 +33,16 @@ export const createKeys = (prefix: string) => ({
   /** Channel on which the sharded adapter sends to that room. It shares the ticket's slot. */
   ticketChannel: (namespace: string, ticket: string) => `${prefix}#${namespace}#{${ticket}}#`,
 
+  /**
+   * Hash: requests to log in that applications have sent to a person's phone in the last ten minutes, and the
+   * applications of which the person wants none for a day.
+   */
+  requests: (sub: string) => `${prefix}:requests:{${sub}}`,
+  /** Hash: the browsers that may ask a person's phone, by the thumbprint of their key. */
+  browsers: (sub: string) => `${prefix}:browsers:{${sub}}`,
+  /** Sorted set: such requests whose application is told of the answer, by the time (ms) of the next look. */
+  pingsDue: () => `${prefix}:pings-due`,
+
   /** Hash: one record of the OAuth provider, for example a refresh token. `id` is a hash, never a token. */
   oidc: (model: string, id: string) => `${prefix}:oidc:${model}:{${id}}`,
   /** String: marks of the refresh tokens that a session has used up. */

@@ -1,11 +1,12 @@
 -- Shared by the scripts of this folder, each of which is this text followed by its own.
 --
 -- The hash of a ticket: status, version, deadline (ms epoch), created (ms epoch), secret (hash of the device
--- code), request (JSON), authorization (text of the OAuth layer), terms (what a yes must repeat, if there are
--- any), owner (sub, once there is one), scannedAfter (text of the OAuth layer, once scanned), decidedAt (ms
--- epoch, once confirmed), others (other accounts that scanned it while the owner had not decided), typed
--- (accounts that typed its user code), void (once too many accounts have scanned it), polledAt (ms epoch) and
--- interval (ms) of polls. Lists of accounts have the form of `name_of`.
+-- code), request (JSON), authorization (text of the OAuth layer), terms (what a yes must repeat, if there
+-- are any), owner (sub, once there is one; of a request that was sent, at once), scannedAfter (text of the
+-- OAuth layer, once scanned), decidedAt (ms epoch, once confirmed), others (other accounts that scanned it
+-- while the owner had not decided), typed (accounts that typed its user code), void (once too many accounts
+-- have scanned it), polledAt (ms epoch) and interval (ms) of polls. Lists of accounts have the form of
+-- `name_of`.
 -- If more than a tap is demanded: verify (what is demanded), number (two digits of the page), network (of the
 -- browser), wrong (the wrong numbers so far, a space after each). Once scanned: mode (how it is verified; a
 -- tap has none).

@@ -3,7 +3,8 @@
 -- many makes the ticket void: a picture was shown to a crowd.
 -- KEYS  ticket, channel
 -- ARGV  sub, confirm_ms, keep_ms, event_head, event_tail, scanned_after (stored by the first scan),
---       most_accounts (this one and the owner included), network (of the phone)
+--       most_accounts (this one and the owner included), network (of the phone), listed (1: the phone was
+--       asked, and has read no picture)
 -- reply {"OK", status, version, left_ms, request, created, typed (1: this account typed the user code | 0),
 --        mode}
 --       with the status "rejected" when this call made the ticket void
@@ -14,7 +15,7 @@
 local key, channel = KEYS[1], KEYS[2]
 local sub, confirm_ms, keep_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local event_head, event_tail, scanned_after = ARGV[4], ARGV[5], ARGV[6]
-local most_accounts, network = tonumber(ARGV[7]), ARGV[8]
+local most_accounts, network, listed = tonumber(ARGV[7]), ARGV[8], ARGV[9]
 
 local ticket = find(key)
 if not ticket then return { 'TICKET_NOT_FOUND' } end
@@ -37,6 +38,8 @@ if not ticket.void and ticket.status ~= 'pending' and ticket.status ~= 'scanned'
 if ticket.status == 'pending' then
   local mode, number = verification(key, network)
   if not mode then return { 'VERIFICATION_REQUIRED' } end
+  -- Who has read no picture has looked at nothing yet. So they type the number, if the page displays one.
+  if mode == 'tap' and listed == '1' and number and number ~= '' then mode = 'number' end
   if mode == 'number' then ticket.number = number end
   move(ticket, 'scanned', ticket.now + confirm_ms, keep_ms, channel, event_head, event_tail,
     'owner', sub, 'scannedAfter', scanned_after, unpack(told(mode)))

@@ -1,4 +1,5 @@
 export { eraseTicket } from './erase.ts'
+export { createInbox, type Inbox, type SentRequest } from './inbox.ts'
 export type { Listener } from './listen.ts'
 export type { Brought, NewTicket, TicketRecord, Tickets, TicketTimes, Verification } from './ticket.ts'
 export { createTickets } from './tickets.ts'

@@ -48,6 +48,7 @@ export const Request = v.pipe(
   v.object({
     ...{ app: v.string(), ip: v.string(), browser: v.string(), os: v.string(), userCode: v.string() },
     application: v.optional(Application),
+    pushed: v.optional(v.object({ message: v.optional(v.string()) })),
   }),
 )
 const Scanned = v.pipe(
@@ -134,13 +135,14 @@ export const scripts = {
       verify: string,
       number: string,
       network: string,
+      owner: string,
     ],
     Snapshot
   >('create', 1, Moved),
   read: define<Ticket, [], v.InferOutput<typeof Read>>('read', 1, Read),
   scan: define<
     TicketAndChannel,
-    [...Decision, scannedAfter: string, most: number, network: string],
+    [...Decision, scannedAfter: string, most: number, network: string, listed: string],
     v.InferOutput<typeof Scanned>
   >('scan', 2, Scanned),
   confirm: define<

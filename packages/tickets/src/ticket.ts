@@ -27,14 +27,19 @@ export interface Verification {
   demand: VerificationDemand
   /** Names the network of the browser. Empty: it is in the network of no phone. */
   network: string
+  /**
+   * Whether a number is drawn although a tap is enough: for a phone that was asked, and has scanned nothing.
+   * @default no
+   */
+  offersNumber?: boolean
 }
 
 /** What is demanded of most logins. */
 export const TAP: Verification = { demand: 'tap', network: '' }
 
 /** The number of a new page: two digits, of which the first is not 0. Empty if none can be asked for. */
-export const drawNumber = (demand: VerificationDemand): string =>
-  demand === 'number' || demand === 'network-or-number' ? String(randomInt(10, 100)) : ''
+export const drawNumber = ({ demand, offersNumber = false }: Verification): string =>
+  offersNumber || demand === 'number' || demand === 'network-or-number' ? String(randomInt(10, 100)) : ''
 
 /** What a phone brings to its scan and to its yes. */
 export interface Brought {
@@ -44,6 +49,8 @@ export interface Brought {
   number?: string
   /** What the phone has shown of the ticket's own terms. @default nothing */
   terms?: string
+  /** Of a scan: the phone has read no picture, because the request was in its list. @default it has */
+  listed?: boolean
 }
 
 export interface NewTicket {
@@ -56,6 +63,13 @@ export interface NewTicket {
   terms?: string
   /** @default a tap */
   verification?: Verification
+  /**
+   * The only account that may answer: the request is sent to its phone, so it needs no user code. The state
+   * that `create` resolves with then has the number at once. @default whoever scans first
+   */
+  owner?: string
+  /** Milliseconds until the scan. @default that of the times */
+  scanMs?: number
 }
 
 /** A ticket as the OAuth layer sees it. */
@@ -115,6 +129,8 @@ export interface Tickets {
   poll(deviceCode: string): Promise<boolean>
   /** A ticket's state and whose it is, without a device code. TICKET_NOT_FOUND for an unknown one. */
   peek(ticket: string): Promise<Result<Pick<TicketRecord, 'state' | 'sub'>>>
+  /** The text of the OAuth layer, without a device code. TICKET_NOT_FOUND for an unknown ticket. */
+  authorizationOf(ticket: string): Promise<Result<string>>
   /** Whether the ticket still waits for its scan. Only then is its picture needed. */
   isPending(ticket: string): Promise<boolean>
   /**

@@ -51,7 +51,7 @@ export const createTickets = (
   for (const [name, ms] of Object.entries(times))
     if (!Number.isInteger(ms) || ms < 1 || ms > LONGEST_MS)
       throw new RangeError(`${name} must be a whole number of milliseconds between 1 and ${LONGEST_MS}`)
-  const { scanMs, confirmMs, redeemMs, keepMs } = times
+  const { confirmMs, redeemMs, keepMs } = times
   const { data, keys, subscriber, writing, reachReplicas } = redis
   const listening = createListening(subscriber)
 
@@ -107,27 +107,31 @@ export const createTickets = (
   }
 
   return {
-    create: async ({ deviceCode, request, authorization, terms = '', verification: { demand, network } = TAP }) => {
+    create: async ({ deviceCode, request, authorization, terms = '', verification = TAP, ...pushed }) => {
+      const { demand, network } = verification
+      const { owner = '', scanMs = times.scanMs } = pushed
       const userCode = normalise(request.userCode)
-      if (!parseDeviceCode(deviceCode).ok || userCode === '')
-        throw new TypeError('a ticket needs a device code and a user code')
+      if (!parseDeviceCode(deviceCode).ok || (userCode === '' && owner === ''))
+        throw new TypeError('a ticket needs a device code, and a user code or an owner')
       const ticket = ticketOf(deviceCode)
-      const index = keys.userCode(userCode)
-      const replicated = writing(index, keys.ticket(ticket))
+      const index = userCode === '' ? undefined : keys.userCode(userCode)
+      const replicated = writing(...(index ? [index] : []), keys.ticket(ticket))
       // Write the user code first, so that no ticket exists without one. A code without its ticket only gives
       // TICKET_NOT_FOUND.
-      if (!(await orUnavailable(data.set(index, ticket, 'PX', scanMs, 'NX')))) return fail('TICKET_TAKEN')
+      if (index && !(await orUnavailable(data.set(index, ticket, 'PX', scanMs, 'NX')))) return fail('TICKET_TAKEN')
+      const number = drawNumber(verification)
       const created = await scripts.create(
         data,
         [keys.ticket(ticket)],
         [
           ...([hash(deviceCode), JSON.stringify(request), authorization, scanMs, keepMs] as const),
-          ...([terms, demand, drawNumber(demand), network] as const),
+          ...([terms, demand, number, network, owner] as const),
         ],
       )
-      if (!created.ok) await orUnavailable(data.del(index))
+      if (!created.ok && index) await orUnavailable(data.del(index))
       if (created.ok) await replicated()
-      return mapResult(created, (snapshot) => stateOf(ticket, snapshot))
+      const isTold = owner !== '' && number !== ''
+      return mapResult(created, (snapshot) => stateOf(ticket, { ...snapshot, ...(isTold ? { number } : {}) }))
     },
 
     read,
@@ -142,9 +146,10 @@ export const createTickets = (
         authorization,
       })),
 
-    scan: async (ticket, sub, scannedAfter = '', { network = '' } = {}) => {
+    scan: async (ticket, sub, scannedAfter = '', { network = '', listed = false } = {}) => {
       if (!parseTicket(ticket).ok) return fail('TICKET_NOT_FOUND')
-      const given = [sub, confirmMs, keepMs, ...eventOf(ticket), scannedAfter, VOID_AT, network] as const
+      const how = [scannedAfter, VOID_AT, network, listed ? '1' : ''] as const
+      const given = [sub, confirmMs, keepMs, ...eventOf(ticket), ...how] as const
       const scanned = await replicated(ticket, () => scripts.scan(data, keysOf(ticket), [...given]))
       if (scanned.ok && scanned.value.status === 'rejected') {
         const found = await scripts.read(data, [keys.ticket(ticket)], [])
@@ -200,6 +205,11 @@ export const createTickets = (
         state: stateOf(ticket, snapshot),
         ...(sub === undefined ? {} : { sub }),
       }))
+    },
+
+    authorizationOf: async (ticket) => {
+      const text = parseTicket(ticket).ok ? await orUnavailable(data.hget(keys.ticket(ticket), 'authorization')) : null
+      return text === null ? fail('TICKET_NOT_FOUND') : ok(text)
     },
 
     isPending: async (ticket) => {

@@ -3,6 +3,7 @@ import { type Code, ticketOf } from '@saoma/protocol'
 import { createTickets } from '../src/index.ts'
 import { crowdContract } from './crowd-contract.ts'
 import { drawDeviceCode, drawTicket, hear, LONG_MS, make, OWNER, openRedis, uniquePrefix, value } from './fixtures.ts'
+import { inboxContract } from './inbox-contract.ts'
 import { pollContract } from './poll-contract.ts'
 import { redeemContract } from './redeem-contract.ts'
 import { verificationContract } from './verification-contract.ts'
@@ -301,6 +302,7 @@ export const ticketContract = async (url: string) => {
   redeemContract(redis, otherRedis)
   pollContract(redis, otherRedis)
   walkContract(redis, otherRedis)
+  inboxContract(redis, otherRedis)
   verificationContract(redis, otherRedis)
   await waitContract(url, redis, otherRedis)
 }

@@ -33,6 +33,7 @@ export const SaomaLogin = defineComponent({
     scope: String,
     ticket: String,
     lang: String,
+    remember: Boolean,
     samePhone: String as PropType<NonNullable<LoginProps['samePhone']>>,
   },
   emits: {

@@ -20,10 +20,12 @@ export const errcodes: Readonly<Record<number, Errcode>> = {
   40014: { remedy: 'refresh', say: 'the access token is malformed' },
   42001: { remedy: 'refresh', say: 'the access token has expired' },
 
+  40003: { remedy: 'rejected', say: 'this app does not know the person' },
   40029: { remedy: 'rejected', say: 'the code is not valid or older than five minutes' },
   40163: { remedy: 'rejected', say: 'the login code has been used' },
   40226: { remedy: 'rejected', say: 'WeChat blocks this person as a risk' },
   41008: { remedy: 'rejected', say: 'the login code is missing' },
+  43101: { remedy: 'rejected', say: 'the person takes no message of this kind now' },
 
   44993: { remedy: 'unavailable', say: 'too many calls of this API today' },
   45009: { remedy: 'unavailable', say: 'the quota of this API is used up' },
@@ -33,6 +35,7 @@ export const errcodes: Readonly<Record<number, Errcode>> = {
 
   40002: { remedy: 'misconfigured', say: 'WeChat does not know this grant type, or this app may not make links' },
   40013: { remedy: 'misconfigured', say: 'the app id is wrong' },
+  40037: { remedy: 'misconfigured', say: 'the app has no such template: check WECHAT_LOGIN_TEMPLATE' },
   40066: { remedy: 'misconfigured', say: 'this address is not one of the WeChat API: check WECHAT_API' },
   40097: { remedy: 'misconfigured', say: 'WeChat does not accept an argument' },
   40125: { remedy: 'misconfigured', say: 'the app secret is wrong' },
@@ -52,6 +55,7 @@ export const errcodes: Readonly<Record<number, Errcode>> = {
   44002: { remedy: 'misconfigured', say: 'WeChat got an empty body' },
   45035: { remedy: 'misconfigured', say: 'the address of this server is not registered with the app' },
   47001: { remedy: 'misconfigured', say: 'WeChat does not accept the form of the request' },
+  47003: { remedy: 'misconfigured', say: 'the template has other fields: check WECHAT_LOGIN_TEMPLATE' },
   48001: { remedy: 'misconfigured', say: 'the app has no right to this API' },
   48004: { remedy: 'misconfigured', say: 'the app lost its right to this API for breaking rules' },
   50002: { remedy: 'misconfigured', say: 'the account of the app is restricted' },

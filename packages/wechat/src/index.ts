@@ -16,4 +16,4 @@ export { createPoolStore, type PoolStore, type PoolStoreDeps } from './pool/pool
 export { createRefill, type Refill, type RefillDeps, type RefillEvent, type RefillOptions } from './pool/refill.ts'
 export { type Addressing, createS3Store, type S3StoreOptions } from './pool/s3-store.ts'
 export type { WechatCall } from './request.ts'
-export { createWechat, type Wechat, type WechatOptions } from './wechat.ts'
+export { createWechat, type SubscriptionMessage, type Wechat, type WechatOptions } from './wechat.ts'

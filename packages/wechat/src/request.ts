@@ -10,6 +10,7 @@ export const paths = {
   scheme: '/wxa/generatescheme',
   session: '/sns/jscode2session',
   phone: '/wxa/business/getuserphonenumber',
+  notify: '/cgi-bin/message/subscribe/send',
   quota: '/cgi-bin/openapi/quota/get',
 }
 export type Api = keyof typeof paths

@@ -27,6 +27,14 @@ export interface WechatOptions {
   onEvent?: (event: WechatEvent) => void
 }
 
+export interface SubscriptionMessage {
+  openid: string
+  /** Id of the template. */
+  template: string
+  /** What the fields of the template say. */
+  data: Readonly<Record<string, { value: string }>>
+}
+
 /** WeChat's server API. Each call settles within eight seconds, whatever WeChat and Redis do. */
 export interface Wechat {
   /**
@@ -50,6 +58,11 @@ export interface Wechat {
    * Resolves with the number as in `+8613800138000`.
    */
   phoneNumber(code: string): Promise<{ ok: true; phoneNumber: string } | WechatFailure>
+  /**
+   * Sends a person a subscription message (subscribeMessage.send) that opens the page of the codes.
+   * `rejected` if the person has not agreed to one, or has had it: each consent is good for one message.
+   */
+  notify(message: SubscriptionMessage): Promise<{ ok: true } | WechatFailure>
   /** Aborts running calls; later calls fail as unavailable. Redis stays open. */
   close(): void
 }
@@ -70,6 +83,10 @@ const readGrant = jsonOf(
 )
 // The session_key is dropped here: we do not need it, so it cannot leak.
 const readSession = jsonOf(v.object({ openid: v.pipe(v.string(), v.minLength(1)), unionid: v.optional(v.string()) }))
+
+const readDone = jsonOf(v.object({ errcode: v.literal(0) }))
+/** How subscription messages name the versions of a mini-program. */
+const STATES = { release: 'formal', trial: 'trial', develop: 'developer' } as const
 
 const readPhone = jsonOf(
   v.object({
@@ -216,6 +233,18 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
     return { ok: true, phoneNumber: `+${countryCode}${purePhoneNumber}` }
   }
 
+  const tell = async (
+    { openid: touser, template: template_id, data }: SubscriptionMessage,
+    signal: AbortSignal,
+  ): ReturnType<Wechat['notify']> => {
+    const miniprogram_state = STATES[envVersion]
+    const json = { touser, template_id, page, data, miniprogram_state }
+    const once = (query: { access_token: string }) => tryOnce({ api: 'notify', query, json, signal }, readDone)
+    // A second message would use up another consent of the person.
+    const sent = await authorised(once, signal, hadNoEffect)
+    return sent.ok ? { ok: true } : sent
+  }
+
   const inTime = async <T>(work: (signal: AbortSignal) => Promise<T | WechatFailure>): Promise<T | WechatFailure> => {
     if (closing.signal.aborted) return closed
     const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(DEADLINE_MS)])
@@ -241,6 +270,7 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
       JS_CODE.test(code)
         ? inTime((signal) => askPhone(code, signal))
         : rejected('this is no phone number code of WeChat'),
+    notify: (message) => inTime((signal) => tell(message, signal)),
     close: () => closing.abort(),
   }
 }

@@ -9,10 +9,12 @@ import { verificationDemand } from './verification-demand.ts'
 /** What an application may ask for. */
 export const clientScopes = ['openid', 'profile', 'phone', 'business', 'offline_access'] as const
 const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code' satisfies ClientGrant
+const CIBA = 'urn:openid:params:grant-type:ciba' satisfies ClientGrant
 const grants = Object.keys({
   authorization_code: 1,
   refresh_token: 1,
   [DEVICE]: 1,
+  [CIBA]: 1,
 } satisfies Record<ClientGrant, 1>) as [ClientGrant, ...ClientGrant[]]
 
 /** Ids that our own clients have. */
@@ -50,6 +52,8 @@ const BACKCHANNEL_RULE = 'must be an address with https, or with http of a confi
 
 /** What a hash of a variable that is not set gives. With it the empty secret would be the right one. */
 const SHA256_OF_NOTHING = createHash('sha256').digest('hex')
+const NOTIFICATION_RULE = 'must be an address with https'
+
 export const NETWORKS_RULE = 'must list addresses or networks such as 10.0.0.0/8'
 
 const unique = <T extends v.GenericSchema>(item: T, what: string) =>
@@ -82,6 +86,9 @@ const Entry = v.strictObject({
   post_logout_redirect_uris: v.optional(addresses, []),
   backchannel_logout_uri: v.optional(v.pipe(v.string(BACKCHANNEL_RULE), v.maxLength(2_000, BACKCHANNEL_RULE))),
   backchannel_logout_session_required: v.optional(v.boolean('must be true or false')),
+  backchannel_client_notification_endpoint: v.optional(
+    v.pipe(v.string(NOTIFICATION_RULE), v.maxLength(2_000, NOTIFICATION_RULE)),
+  ),
   grant_types: v.optional(unique(oneOf(grants), 'grants'), ['authorization_code']),
   scope: v.optional(
     v.pipe(
@@ -139,8 +146,17 @@ const contradiction = (entry: Entry): [member: keyof Entry, what: string] | unde
   if (backchannel !== undefined && !(/^https?:/.test(backchannel) && isRedirect(backchannel, 'confidential')))
     return ['backchannel_logout_uri', BACKCHANNEL_RULE]
   if (type === 'public' && backchannel?.startsWith('http:')) return ['backchannel_logout_uri', BACKCHANNEL_RULE]
+  const { backchannel_client_notification_endpoint: notification } = entry
+  const usesPush = entry.grant_types.includes(CIBA)
+  if (usesPush && type === 'public') return ['grant_types', `must not have ${CIBA} in a public client`]
+  if (notification !== undefined && !(notification.startsWith('https:') && isRedirect(notification, 'confidential')))
+    return ['backchannel_client_notification_endpoint', NOTIFICATION_RULE]
+  if (notification !== undefined && !usesPush)
+    return ['backchannel_client_notification_endpoint', `is of no use without ${CIBA}`]
+  if (usesPush && entry.verify === 'network')
+    return ['verify', 'must not be network where the login begins at a server']
   if (entry.grant_types.every((grant) => grant === 'refresh_token'))
-    return ['grant_types', `must have a way to log in: authorization_code or ${DEVICE}`]
+    return ['grant_types', `must have a way to log in: authorization_code, ${DEVICE} or ${CIBA}`]
   if (usesCode && redirects.length === 0) return ['redirect_uris', 'is needed for authorization_code']
   if (!usesCode && redirects.length > 0) return ['redirect_uris', 'is of no use without authorization_code']
   if (type === 'confidential' && !secret) return ['secret_sha256', 'is needed: a confidential client has a secret']
@@ -158,6 +174,9 @@ const clientOf = (entry: Entry): Client => ({
   redirectUris: entry.redirect_uris,
   postLogoutRedirectUris: entry.post_logout_redirect_uris,
   ...(entry.backchannel_logout_uri ? { backchannelLogoutUri: entry.backchannel_logout_uri } : {}),
+  ...(entry.backchannel_client_notification_endpoint
+    ? { notificationEndpoint: entry.backchannel_client_notification_endpoint }
+    : {}),
   grants: entry.grant_types,
   scopes: entry.scope,
   idTokenAlg: entry.id_token_signed_response_alg,

@@ -5,7 +5,7 @@ import { eraseChannel } from '@saoma/channels'
 import type { Identity } from '@saoma/identity'
 import { userChannel } from '@saoma/protocol'
 import { orUnavailable, type RedisClients } from '@saoma/redis'
-import { eraseTicket } from '@saoma/tickets'
+import { createInbox, eraseTicket } from '@saoma/tickets'
 import { allowanceKeysOf } from '../live/allowance.ts'
 import { because, type EndCause } from '../login/end-cause.ts'
 import type { EndPerson } from '../login/end-person.ts'
@@ -93,9 +93,13 @@ export const createDeletePerson = (deps: DeletePersonDeps): DeletePerson => {
     // While their sessions still name them. They are worthless already.
     await identity.eraseTokens(sub)
     const ended = await endPerson(sub, cause)
+    const inbox = createInbox(redis)
+    await inbox.erase(sub)
     await eraseLive(sub)
     // The sockets close when they are told. Until then they count for the person, and backends may publish.
     await settle()
+    await inbox.erase(sub)
+    await orUnavailable(redis.data.unlink(redis.keys.browsers(sub)))
     await eraseLive(sub)
     // By now every node has written into the audit what it noted of the person's last logins.
     for await (const ticket of ticketsOf(audit, sub)) await eraseTicket(redis, ticket, sub)

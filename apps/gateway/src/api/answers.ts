@@ -16,6 +16,7 @@ export const FoundDevice = v.object({ ticket: schemas.Ticket, app: v.string() })
   TypedCodeAnswer
 >
 export const Resumed = v.object({ deviceCode: schemas.DeviceCode, state: schemas.TicketState })
+export const Nothing = v.object({})
 export const Pages = v.object({ channels: v.array(schemas.Page) })
 export const Trimmed = v.object({ trimmed: Count })
 

@@ -2,12 +2,13 @@ import { LONGEST_HOLD_SECONDS } from '@saoma/protocol'
 import * as schemas from '@saoma/protocol/schemas'
 import * as v from 'valibot'
 import { ActivityCursor } from '../login/activity.ts'
+import { BrowserId } from '../login/browsers.ts'
 import { EndRequest } from '../login/end-request.ts'
 import { Keep, SessionId } from '../login/logins.ts'
 import { PictureOpens } from '../login/qr/routes.ts'
 import { TypedCode } from '../login/user-codes.ts'
 import { WholeNumber } from '../transport/http/query.ts'
-import { Decision, FoundDevice, Person, Resumed, UserCode } from './answers.ts'
+import { Decision, FoundDevice, Nothing, Person, Resumed, UserCode } from './answers.ts'
 import type { Operations, Parameter } from './operation.ts'
 
 const ticket: Parameter = { says: 'A ticket. Any other text is answered TICKET_NOT_FOUND.', schema: schemas.Ticket }
@@ -110,6 +111,9 @@ export const loginOperations = {
     says: 'The first account to scan owns the ticket. Show `request` before you ask for a yes.',
     credentials: ['phoneToken'],
     path: { ticket },
+    query: {
+      listed: { says: '`1`: the phone has read no picture, the request was in its list.', schema: v.literal('1') },
+    },
     answers: { 200: { says: 'The state, and who asks for the login.', json: schemas.ScanAnswer } },
     codes: [...PHONE, 'REVOKED', 'ACCOUNT_DISABLED', ...DECIDED, 'VERIFICATION_REQUIRED'],
   },
@@ -132,6 +136,25 @@ export const loginOperations = {
     id: 'rejectTicket',
     group: 'Login: phone',
     summary: 'The phone declines',
+    credentials: ['phoneToken'],
+    path: { ticket },
+    answers: { 200: { says: 'The state.', json: Decision } },
+    codes: [...PHONE, ...DECIDED],
+  },
+  'GET /v1/me/requests': {
+    id: 'listRequests',
+    group: 'Login: phone',
+    summary: 'Requests to log in that applications have sent to the phone',
+    says: 'Those that wait, the newest first. Scan, confirm or reject the ticket as if it had been scanned. The event `request` of the channel `@user` says when to read the list again.',
+    credentials: ['phoneToken'],
+    answers: { 200: { says: 'The requests.', json: schemas.WaitingRequests } },
+    codes: [...PHONE],
+  },
+  'POST /v1/me/requests/{ticket}/report': {
+    id: 'reportRequest',
+    group: 'Login: phone',
+    summary: 'Declines a request of which the person says: this was not me',
+    says: 'The application can send this person no request for a day. It is noted in the audit, and may be repeated.',
     credentials: ['phoneToken'],
     path: { ticket },
     answers: { 200: { says: 'The state.', json: Decision } },
@@ -211,6 +234,25 @@ export const loginOperations = {
     },
     answers: { 200: { says: 'A page. Without `cursor` it is the last.', json: schemas.ActivityPage } },
     codes: PERSON,
+  },
+  'GET /v1/me/browsers': {
+    id: 'listBrowsers',
+    group: 'Login: person',
+    summary: 'The browsers that may ask the person’s phone',
+    says: 'Each has proven a key when the person logged in there. The one that was used last comes first.',
+    credentials: ['ownToken', 'phoneToken'],
+    answers: { 200: { says: 'The browsers, 20 at most.', json: schemas.KnownBrowsers } },
+    codes: PERSON,
+  },
+  'DELETE /v1/me/browsers/{browser}': {
+    id: 'forgetBrowser',
+    group: 'Login: person',
+    summary: 'Forgets a browser',
+    says: 'It cannot ask the phone any more. Its session goes on.',
+    credentials: ['ownToken', 'phoneToken'],
+    path: { browser: { says: 'The id of the list. Any other text is answered NOT_FOUND.', schema: BrowserId } },
+    answers: { 200: { says: 'It is forgotten.', json: Nothing } },
+    codes: [...PERSON, 'NOT_FOUND'],
   },
   'GET /oidc/me': {
     ...userinfo,

@@ -16,6 +16,8 @@ export const USAGE = `Usage: saoma client <command> [options]
   --name <text>       what page and phone display (add)
   --redirect <uri>    where the answer may go, to the letter; may be repeated (add)
   --device            a TV or a command line: it shows a code to scan or to type (add)
+  --push              a server that asks for a login on the person's phone (CIBA) (add)
+  --notify <uri>      where it is told that the person has answered; without it, it asks again and again (add)
   --logout <uri>      where a person may be sent after logging out; may be repeated (add)
   --backchannel-logout <uri>
                       where the application is told that a session has ended (add)
@@ -70,6 +72,8 @@ const parse = (args: readonly string[]) =>
       name: { type: 'string' },
       redirect: { type: 'string', multiple: true, default: [] },
       device: { type: 'boolean', default: false },
+      push: { type: 'boolean', default: false },
+      notify: { type: 'string' },
       logout: { type: 'string', multiple: true, default: [] },
       'backchannel-logout': { type: 'string' },
       logo: { type: 'string' },
@@ -101,8 +105,8 @@ const newClient = (id: string, values: Values): NewClient | string => {
   if (values.alg !== undefined && !alg) return `--alg is ${algorithms.join(' or ')}.`
   const verify = verificationDemands.find((demand) => demand === values.verify)
   if (values.verify !== undefined && !verify) return `--verify is one of ${verificationDemands.join(', ')}.`
-  if (values.redirect.length === 0 && !values.device)
-    return 'add needs a --redirect: where the application gets the answer. Or --device.'
+  if (values.redirect.length === 0 && !values.device && !values.push)
+    return 'add needs a --redirect: where the application gets the answer. Or --device, or --push.'
   return {
     client_id: id,
     client_name: values.name,
@@ -112,9 +116,11 @@ const newClient = (id: string, values: Values): NewClient | string => {
     ...(values.redirect.length > 0 ? { redirect_uris: values.redirect } : {}),
     ...(values.logout.length > 0 ? { post_logout_redirect_uris: values.logout } : {}),
     ...(values['backchannel-logout'] ? { backchannel_logout_uri: values['backchannel-logout'] } : {}),
+    ...(values.notify ? { backchannel_client_notification_endpoint: values.notify } : {}),
     grant_types: [
       ...(values.redirect.length > 0 ? (['authorization_code'] as const) : []),
       ...(values.device ? (['urn:ietf:params:oauth:grant-type:device_code'] as const) : []),
+      ...(values.push ? (['urn:openid:params:grant-type:ciba'] as const) : []),
       ...(values.refresh ? (['refresh_token'] as const) : []),
     ],
     scope: values.scope ?? 'openid profile',

@@ -12,6 +12,7 @@ import { contradictions } from './contradictions.ts'
 import { Environment } from './environment.ts'
 import { DEFAULT_CLAIMS } from './jwks-settings.ts'
 import type { LimitSettings } from './limit-settings.ts'
+import type { LoginTemplate } from './login-template.ts'
 import type { OwnApp } from './own-app.ts'
 import { packedPages } from './packed-pages.ts'
 import { readSettingFiles } from './setting-files.ts'
@@ -39,6 +40,8 @@ export interface Config extends RedisSettings {
     link: 'link' | 'scheme' | 'none'
     /** Further mini-programs whose people log in. */
     others: readonly WechatApp[]
+    /** The message that tells a person of a request to log in. Without it none is sent. */
+    loginTemplate?: LoginTemplate
   }
   /**
    * Where the picture of a login comes from: WeChat draws it, it comes from the pool, or it comes from the
@@ -182,6 +185,7 @@ export const readConfig = (env: Readonly<Record<string, string | undefined>>): C
             envVersion: settings.WECHAT_ENV_VERSION,
             link: settings.WECHAT_LINK,
             others: settings.WECHAT_APPS,
+            ...(settings.WECHAT_LOGIN_TEMPLATE ? { loginTemplate: settings.WECHAT_LOGIN_TEMPLATE } : {}),
           },
         }
       : {}),

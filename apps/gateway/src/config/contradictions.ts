@@ -79,6 +79,8 @@ export const contradictions = (env: Environment): string[] => {
     problems.push('WECHAT_APPS has further mini-programs: WECHAT_APPID and WECHAT_SECRET are those of the first one')
   if (env.WECHAT_APPS.some(({ appid }) => appid === env.WECHAT_APPID))
     problems.push('WECHAT_APPS has the appid of WECHAT_APPID: it is for further mini-programs')
+  if (env.WECHAT_LOGIN_TEMPLATE && !env.WECHAT_APPID)
+    problems.push('WECHAT_LOGIN_TEMPLATE is of no use without WECHAT_APPID and WECHAT_SECRET')
   if (env.SAOMA_DEMO === 'true') {
     if (env.NODE_ENV === 'production')
       problems.push('SAOMA_DEMO lets anybody log in as anybody: it refuses to start with NODE_ENV=production')

@@ -14,6 +14,7 @@ import { verificationDemand } from '../access/verification-demand.ts'
 import { traceSamplers } from '../operate/tracing/options.ts'
 import { codeStore, origin, pageOrigin, publicPlace, webAddress } from './address-settings.ts'
 import { algorithms, claimNames, keySource } from './jwks-settings.ts'
+import { loginTemplate } from './login-template.ts'
 import { androidApps, installLinks, iosApps } from './own-app.ts'
 import { parseWechatApps } from './wechat-apps.ts'
 
@@ -162,6 +163,7 @@ export const Environment = v.object({
   WECHAT_APPID: v.optional(v.string()),
   WECHAT_SECRET: v.optional(v.string()),
   WECHAT_APPS: v.optional(wechatApps, ''),
+  WECHAT_LOGIN_TEMPLATE: v.optional(loginTemplate),
   WECHAT_API: v.optional(v.pipe(v.string(), v.url('must be a URL')), 'https://api.weixin.qq.com'),
   WECHAT_PAGE: v.optional(
     v.pipe(v.string(), v.regex(/^[^/?][^?]*$/, 'must be a page path without a leading / and without a query')),

@@ -1,11 +1,13 @@
 import type { Audit, Note } from '@saoma/audit'
 import { type EndedSession, modeOf } from '@saoma/identity'
-import { DEVICE_CODE_GRANT, TOKEN_EXCHANGE_GRANT } from '@saoma/protocol'
+import { CIBA_GRANT, DEVICE_CODE_GRANT, TOKEN_EXCHANGE_GRANT } from '@saoma/protocol'
 import { wideNetworkOf } from '../access/networks.ts'
 import { describeUserAgent } from '../transport/client-address.ts'
 import type { Context } from '../transport/http/context.ts'
 import { type EndCause, presentCause } from './end-cause.ts'
 
+/** The grants that use up a ticket. */
+const REDEEMS: readonly unknown[] = [DEVICE_CODE_GRANT, CIBA_GRANT]
 /** Long enough for a step that its client repeats. */
 export const REPEATED_MS = 600_000
 /** An application that a person enters again in the same session is noted again after this time. */
@@ -43,7 +45,7 @@ export const oauthCause = (ctx: Context, path: string): EndCause => {
   if (path.startsWith('/oidc/auth')) return { by: 'saoma', reason: 'login-repeated', ...whereFrom(ctx) }
   if (path === '/oidc/session/end/confirm')
     return { by: 'browser', reason: isReplaced(ctx) ? 'other-person' : 'logout', ...whereFrom(ctx) }
-  const isRedemption = ctx.oidc?.params?.grant_type === DEVICE_CODE_GRANT
+  const isRedemption = REDEEMS.includes(ctx.oidc?.params?.grant_type)
   return { by: 'saoma', reason: isRedemption ? 'too-many' : 'refresh-token-reused', ...whereFrom(ctx) }
 }
 
@@ -64,9 +66,10 @@ export const noteTokens = (
   if (!person || !sid) return
   const told = { person, sid, client: String(client ?? ''), ...whereFrom(ctx) }
   const network = wideNetworkOf(ctx.ip)
-  if (grant === DEVICE_CODE_GRANT) {
+  if (REDEEMS.includes(grant)) {
+    const { DeviceCode, BackchannelAuthenticationRequest } = ctx.oidc?.entities ?? {}
     // How the person has shown to be at the browser.
-    const mode = modeOf(ctx.oidc?.entities.DeviceCode?.acr) ?? 'tap'
+    const mode = modeOf((DeviceCode ?? BackchannelAuthenticationRequest)?.acr) ?? 'tap'
     // A browser redeems within milliseconds what another node has just noted as confirmed.
     note({ kind: 'login.redeemed', mode, ...told, ...(ticket ? { ticket } : {}) }, { network, later: true })
   }

@@ -15,6 +15,7 @@ import { createReportLogin, type ReportLoginDeps } from './report-login.ts'
 export interface LoginRoutesDeps {
   identity: Identity
   audit: ReportLoginDeps['audit']
+  inbox: ReportLoginDeps['inbox']
   authenticate: Authenticate
   limits: Limits
   metrics: Metrics

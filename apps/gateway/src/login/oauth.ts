@@ -1,6 +1,6 @@
 import type { Audit } from '@saoma/audit'
 import type { ClientRegistry, Identity } from '@saoma/identity'
-import { DEVICE_CODE_GRANT, parseDeviceCode, TAKES_HASHES_HEADER, ticketOf } from '@saoma/protocol'
+import { CIBA_GRANT, DEVICE_CODE_GRANT, parseDeviceCode, TAKES_HASHES_HEADER, ticketOf } from '@saoma/protocol'
 import mount from 'koa-mount'
 import type { Metrics } from '../operate/metrics.ts'
 import { readForm } from '../transport/http/body.ts'
@@ -26,6 +26,7 @@ const ROUTES = new Map([
   ['/oidc/jwks', READ],
   ['/oidc/device', [...READ, 'POST']],
   ['/oidc/device/auth', POST],
+  ['/oidc/backchannel', ['POST']],
   ['/oidc/request', POST],
   ['/oidc/token', POST],
   ['/oidc/token/revocation', POST],
@@ -59,6 +60,11 @@ const protect = (ctx: Context): void => {
 
 /** More than an authorization request has, and less than nginx takes as an address. */
 const MOST_FORM = 6_000
+
+/** Where a ticket begins: each one costs memory. */
+const CREATES = ['/oidc/device/auth', '/oidc/backchannel']
+/** The grants that use up a ticket. */
+const REDEEMS: readonly unknown[] = [DEVICE_CODE_GRANT, CIBA_GRANT]
 
 /** What applications send people to. */
 const ASKED = ['/oidc/auth', '/oidc/session/end']
@@ -132,7 +138,7 @@ export const oauth = (
       bindCookies(ctx, { secure, sets: true })
     }
     if (ASKED.includes(ctx.path) && ctx.method === 'POST') return repeatAsGet(ctx)
-    const creates = ctx.path === '/oidc/device/auth' && ctx.method === 'POST'
+    const creates = CREATES.includes(ctx.path) && ctx.method === 'POST'
     const slow = creates ? await limits.codes(ctx.ip) : undefined
     if (slow) return refuse(ctx, slow)
     const { path } = ctx
@@ -142,20 +148,21 @@ export const oauth = (
     )
     if (hasLoggedOut(ctx)) metrics.sessionsEnded.inc({ by: 'browser' })
     if (ctx.path === '/oidc/token/revocation') ctx.set(TAKES_HASHES_HEADER, '1')
-    const body = ctx.body as { device_code?: string } | undefined
+    const body = ctx.body as { device_code?: string; auth_req_id?: string } | undefined
     // The ticket identifies one login throughout the log.
-    const { grant_type: grant, client_id: named, device_code: code } = ctx.oidc?.params ?? {}
+    const { grant_type: grant, client_id: named, device_code: code, auth_req_id: sent } = ctx.oidc?.params ?? {}
     // A confidential client may name itself in a header. The client of an interaction stands for another one.
     const { application, clientId = named } = ctx.oidc?.client ?? {}
     const client = application ?? clientId
-    const deviceCode = parseDeviceCode(body?.device_code ?? code)
+    const deviceCode = parseDeviceCode(body?.device_code ?? body?.auth_req_id ?? code ?? sent)
     const login = { grant, client, ...(deviceCode.ok ? { ticket: ticketOf(deviceCode.value) } : {}) }
     ctx.state.login = login
-    if (grant === DEVICE_CODE_GRANT && ctx.status === 200) metrics.transitions.inc({ state: 'redeemed' })
+    if (REDEEMS.includes(grant) && ctx.status === 200) metrics.transitions.inc({ state: 'redeemed' })
     if (ctx.path === '/oidc/token' && ctx.status === 200) {
       noteTokens(audit, ctx, login)
       noteClient?.(String(clientId))
     }
+    if (creates && body?.auth_req_id) metrics.transitions.inc({ state: 'created' })
     if (!creates || !body?.device_code) return
     metrics.transitions.inc({ state: 'created' })
     noteAsked(audit, ctx, ticketOf(body.device_code), login.client)

@@ -4,7 +4,7 @@ import type { Channels } from '@saoma/channels'
 import { type ClientRegistry, createIdentity, type Identity, type IdentityOptions } from '@saoma/identity'
 import { userChannel } from '@saoma/protocol'
 import type { Membership, RedisClients } from '@saoma/redis'
-import type { Tickets } from '@saoma/tickets'
+import { createInbox, type Inbox, type Tickets } from '@saoma/tickets'
 import type { Wechat } from '@saoma/wechat'
 import { createApplicationFetch } from '../access/application-fetch.ts'
 import { createMayCall } from '../access/application-networks.ts'
@@ -24,6 +24,7 @@ import { createIdentifyApp } from './identify-app.ts'
 import { createIdentifyPhone } from './identify-phone.ts'
 import { createPhoneCodes } from './phone-codes.ts'
 import { createPhoneNumbers } from './phone-numbers.ts'
+import { type Answered, createPushedLogins } from './pushed-logins.ts'
 import { ticketAddress } from './ticket-address.ts'
 
 export interface OpenIdentityDeps {
@@ -68,6 +69,10 @@ const createOnError =
 /** The OpenID provider of the logins, and who its people are. */
 export interface OpenIdentity extends Identity {
   accounts: Accounts
+  /** The requests that applications have sent to people's phones. */
+  inbox: Inbox
+  /** A person has answered on the phone. Never rejects. */
+  settled(sub: string, ticket: string, how: Answered): Promise<void>
 }
 
 /** Rejects with RedisUnavailable. */
@@ -100,6 +105,8 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
     return accounts
   }
   const { hook, ownClaims } = config.accounts
+  const inbox = createInbox(redis)
+  const pushedLogins = createPushedLogins({ ...deps, inbox, accounts: () => accounts }, config.wechat?.loginTemplate)
   const phoneCodes = createPhoneCodes(redis, config.limits, metrics)
   const withHook = hook ? { hook: createAccountHook({ ...hook, ownClaims }, log) } : {}
 
@@ -129,6 +136,8 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
       }),
       ...(issuers ? { recogniseApp: createIdentifyApp({ redis, issuers, audit, ...withHook }) } : {}),
       ticketAddress: ticketAddress(config),
+      push: pushedLogins.push,
+      pings: pushedLogins.pings,
       onSessionBegan: ({ sub }) => tellLogins(sub, 'began'),
       onRefreshRepeated: () => metrics.refreshRepeated.inc(),
       onRefreshLimited: () => metrics.limited.inc({ what: 'refreshes' }),
@@ -154,6 +163,8 @@ export const openIdentity = async (deps: OpenIdentityDeps, config: Config): Prom
   return {
     ...identity,
     accounts,
+    inbox,
+    settled: (sub, ticket, how) => pushedLogins.settled(identity, sub, ticket, how),
     close: () => {
       identity.close()
       accountKeys?.close()

@@ -1,12 +1,15 @@
 import type { Audit } from '@saoma/audit'
 import type { Identity, SessionRecord } from '@saoma/identity'
 import { type EndNotice, fail, ok, type Result, type SessionsEnded } from '@saoma/protocol'
+import type { Inbox } from '@saoma/tickets'
 import { REPEATED_MS } from './audited.ts'
 import { because, type EndCause } from './end-cause.ts'
 
 export interface ReportLoginDeps {
-  identity: Pick<Identity, 'sessions' | 'end'>
+  identity: Pick<Identity, 'sessions' | 'end' | 'browsers'>
   audit: Pick<Audit, 'note' | 'activity'>
+  /** Where an application is refused that has logged in somebody else. */
+  inbox: Pick<Inbox, 'block'>
 }
 
 /** What is noted of the login that somebody reports. */
@@ -14,6 +17,8 @@ type Login = Partial<Pick<SessionRecord, 'client' | 'app' | 'ip' | 'browser' | '
 
 /** What the page of a reported session is told. */
 const NOTICE: EndNotice = { code: 'REVOKED' }
+/** Our own pages send no requests to phones. */
+const PAGE_CLIENT = 'web'
 /** As far as a phone lists what happened. */
 const MOST_PAGES = 5
 const PAGE = 100
@@ -28,7 +33,7 @@ const PAGE = 100
  */
 export type ReportLogin = (person: string, sid: string, by: EndCause) => Promise<Result<SessionsEnded>>
 
-export const createReportLogin = ({ identity, audit }: ReportLoginDeps): ReportLogin => {
+export const createReportLogin = ({ identity, audit, inbox }: ReportLoginDeps): ReportLogin => {
   /** The login of a session that is over, from what happened to the person. */
   const recall = async (person: string, sid: string): Promise<{ login: Login; isReported: boolean } | undefined> => {
     let cursor: string | undefined
@@ -63,6 +68,8 @@ export const createReportLogin = ({ identity, audit }: ReportLoginDeps): ReportL
         () => identity.end(person, sid, NOTICE),
       )
       const { client, app, ip, browser, os } = listed
+      if (client !== PAGE_CLIENT) await inbox.block(person, client)
+      await identity.browsers.forgetSession(person, sid)
       note(person, sid, by, { client, app, ip, browser, os })
       return ok({ ended: ended ? 1 : 0 })
     }

@@ -36,6 +36,8 @@ export interface TicketRoutesDeps {
   metrics: Metrics
   pushes: ConfirmLatency
   audit: Pick<Audit, 'note' | 'refusals'>
+  /** A person has answered. */
+  settled: (sub: string, ticket: string, how: 'confirmed' | 'rejected') => Promise<void>
 }
 
 /** What is noted of a transition that a phone requests. */
@@ -55,6 +57,7 @@ export const ticketRoutes = ({
   metrics,
   pushes,
   audit,
+  settled,
 }: TicketRoutesDeps): Router<RequestState> => {
   const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
 
@@ -77,6 +80,8 @@ export const ticketRoutes = ({
       const told = { person: sub.value, ticket: ticket.value, ...whereFrom(ctx) }
       if (result.ok) {
         metrics.transitions.inc({ state: name })
+        // Nobody waits for it: most tickets are no requests of applications.
+        if (name !== 'scanned') void settled(sub.value, ticket.value, name)
         const once = { name: `${name}.${ticket.value}`, ms: REPEATED_MS }
         audit.note({ kind: NOTED[name], ...told }, { once })
       } else if (result.code !== 'REVOKED' && result.code !== 'INVALID') {
@@ -95,10 +100,13 @@ export const ticketRoutes = ({
       // Read first: an end of all sessions that comes later refuses this login (D102).
       const lastEnd = await identity.mayScan(sub)
       if (!lastEnd.ok) return lastEnd
-      const scanned = await tickets.scan(ticket, sub, lastEnd.value, { network: proximityOf(ctx.ip) })
+      const brought = { network: proximityOf(ctx.ip), listed: ctx.query.listed === '1' }
+      const scanned = await tickets.scan(ticket, sub, lastEnd.value, brought)
       if (!scanned.ok) return scanned
       const { verification, ...asked } = scanned.value
-      return ok({ ...asked, sameNetwork: networkOf(ctx.ip) === networkOf(asked.request.ip), verification })
+      // The address of an application's server says nothing about the person.
+      const sameNetwork = !asked.request.pushed && networkOf(ctx.ip) === networkOf(asked.request.ip)
+      return ok({ ...asked, sameNetwork, verification })
     }),
   )
   router.post(

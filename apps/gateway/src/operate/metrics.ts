@@ -10,7 +10,7 @@ const A_DAY_MS = 86_400_000
 /** The names of the rate limits, as in docs/operate.md. */
 const LIMITED = [
   ...['codes', 'codes_cluster', 'pictures', 'links', 'bad_phone_codes', 'phone_codes_cluster', 'demo_people'],
-  ...['authorizations', 'authorizations_cluster', 'typed_codes', 'typed_codes_cluster'],
+  ...['authorizations', 'authorizations_cluster', 'typed_codes', 'typed_codes_cluster', 'pushed_logins'],
   ...['user_codes', 'checks', 'refreshes', 'decisions', 'requests', 'held', 'events', 'live_events', 'key_events'],
   ...['handshakes', 'ticket', 'subscribes', 'keys'],
   ...['person_messages', 'person_bytes', 'person_kept', 'person_channels', 'person_follows', 'key_bytes'],
@@ -96,6 +96,11 @@ export const createMetrics = () => {
       'Calls that tell an application of the end of a session, by how they went',
       ['result'],
     ),
+    applicationPings: counter(
+      'saoma_application_pings_total',
+      'Calls that tell an application of an answer on the phone, by how they went',
+      ['result'],
+    ),
     refreshed: counter('saoma_token_refreshed_total', 'Tokens renewed on a live socket', []),
     refreshRepeated: counter(
       'saoma_refresh_repeated_total',
@@ -176,6 +181,7 @@ export const createMetrics = () => {
     [metrics.ended, 'code', ['TOKEN_EXPIRED', 'REVOKED', 'REPLACED']],
     [metrics.sessionsEnded, 'by', ['phone', 'browser', 'backend', 'limit']],
     [metrics.applicationLogouts, 'result', ['told', 'again', 'failed']],
+    [metrics.applicationPings, 'result', ['told', 'again', 'failed']],
     [metrics.redisErrors, 'client', CLIENTS],
     [metrics.redisReconnects, 'client', CLIENTS],
     [metrics.limited, 'what', LIMITED],

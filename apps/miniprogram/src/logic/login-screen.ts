@@ -1,4 +1,4 @@
-import type { LoginRequest, VerificationMode } from '@saoma/protocol'
+import type { LoginRequest, VerificationMode, WaitingRequest } from '@saoma/protocol'
 import type { ButtonAnswer } from './phone-number.ts'
 
 /** How the code reached the login page. */
@@ -29,6 +29,8 @@ export interface Question {
   /** How the person confirms. With `number` they type the two digits of the other screen. */
   verification: VerificationMode
   warning: Warning | undefined
+  /** It was sent to the person, and not scanned. */
+  isListed?: boolean
   /** The person gave a phone number, and WeChat did not tell it to the server. The login goes on without. */
   numberLost?: boolean
   /** When the time to answer is over: milliseconds since 1970 by this phone's clock. */
@@ -39,7 +41,8 @@ export interface Question {
  * The screen of the login page. `error` is a code that `sayCode` puts into words: of the protocol, of OAuth,
  * or `NETWORK`.
  *
- * - `no-code`: nothing was scanned. The page explains how to scan, and accepts a typed user code.
+ * - `no-code`: nothing was scanned. The page explains how to scan, and accepts a typed user code. `requests`:
+ *   those that applications have sent to the person.
  * - `number`: the person may give a phone number, or go on without.
  * - `opening`: please wait.
  * - `checking`: the person types the check number. `busy` while the server checks it.
@@ -55,7 +58,7 @@ export interface Question {
  * - `offline`: nothing is lost, and the page continues by itself when the network is back.
  */
 export type LoginScreen =
-  | { status: 'no-code'; error?: string }
+  | { status: 'no-code'; error?: string; requests?: readonly WaitingRequest[] }
   | { status: 'number' }
   | { status: 'opening' }
   | { status: 'checking'; busy: boolean; error?: string }
@@ -75,6 +78,10 @@ export interface LoginPage {
   ask(onAnswer: () => void): void
   /** Takes a user code instead of a scan, in upper or lower case, with or without dashes. */
   findUserCode(userCode: string): void
+  /** Takes a request that an application has sent, instead of a scan. */
+  openRequest(ticket: string): void
+  /** Declines such a request: this was not me. Its application cannot ask again for a day. */
+  report(): void
   /** The check number, two digits. */
   giveCheck(check: string): void
   /** What WeChat's button for the phone number has told. */

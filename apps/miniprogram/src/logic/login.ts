@@ -102,21 +102,30 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
     goOn()
   }
 
-  const questionOf = (ticket: string, { request, state, sameNetwork, opened, verification }: ScanAnswer): Question => ({
+  const warningFor = (opened: ScanAnswer['opened'], sameNetwork: boolean) =>
+    entry && opened !== 'typed' ? warningOf(entry, sameNetwork) : 'typed'
+
+  const questionOf = (
+    ticket: string,
+    { request, state, sameNetwork, opened, verification }: ScanAnswer,
+    isListed: boolean,
+  ): Question => ({
     ticket,
     request,
     sameNetwork,
     verification,
     // A code can be typed on this page, or elsewhere by the same person: only the server knows of that.
-    warning: entry && opened !== 'typed' ? warningOf(entry, sameNetwork) : 'typed',
+    // What an application has sent came with no code.
+    ...(isListed ? { warning: undefined, isListed } : { warning: warningFor(opened, sameNetwork) }),
     ...(phoneNumber.isLost ? { numberLost: true } : {}),
     until: now() + state.expiresIn * 1_000,
   })
 
-  const scan = (ticket: string) =>
+  const scan = (ticket: string, isListed = false) =>
     step(
-      () => api.scan(ticket),
-      (answer) => (answer.ok ? show({ status: 'asking', question: questionOf(ticket, answer.value) }) : failed(answer)),
+      () => (isListed ? api.scan(ticket, true) : api.scan(ticket)),
+      (answer) =>
+        answer.ok ? show({ status: 'asking', question: questionOf(ticket, answer.value, isListed) }) : failed(answer),
     )
 
   const resolve = (scene: string, check?: string) =>
@@ -144,6 +153,18 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
       },
     )
 
+  /**
+   * Reads what applications have sent. A failure is no news: the person can still scan. Whoever has yet to be
+   * asked for a phone number must not become somebody for that.
+   */
+  const look = async () => {
+    if (phoneNumber.isDue) return
+    const { signal } = round
+    const answer = await api.requests()
+    if (signal.aborted || screen.status !== 'no-code' || !answer.ok) return
+    if (answer.value.length > 0 || screen.requests) show({ ...screen, requests: answer.value })
+  }
+
   /** The scene whose check number the page asks for. */
   let asked = ''
 
@@ -151,7 +172,10 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
     begin()
     entry = next
     const code = readCode(next.scene)
-    if (code.kind === 'none') return show({ status: 'no-code' })
+    if (code.kind === 'none') {
+      show({ status: 'no-code' })
+      return void look()
+    }
     if (code.kind === 'unknown') return show({ status: 'not-found' })
     if (code.kind === 'pooled') asked = code.scene
     afterNumber(() => void (code.kind === 'ticket' ? scan(code.ticket) : resolve(code.scene)))()
@@ -206,12 +230,14 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
     if (now() >= until) return show({ status: 'expired' })
     const answer = await api.scan(ticket)
     if (signal.aborted || screen !== before) return
-    if (answer.ok) return show({ ...before, question: questionOf(ticket, answer.value) })
+    if (answer.ok)
+      return show({ ...before, question: questionOf(ticket, answer.value, before.question.isListed === true) })
     if (answer.react !== 'retry') failed(answer)
   }
 
   const stopListening = onReturn(page, () => {
     if (screen.status === 'asking') return void lookAgain()
+    if (screen.status === 'no-code') return void look()
     if (screen.status === 'offline' || (screen.status === 'failed' && screen.code === 'NETWORK')) again()
   })
 
@@ -233,6 +259,19 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
       begin()
       entry = undefined
       afterNumber(() => void find(code))()
+    },
+    openRequest: (ticket) => {
+      if (screen.status !== 'no-code') return
+      begin()
+      afterNumber(() => void scan(ticket, true))()
+    },
+    report: () => {
+      if (screen.status !== 'asking') return
+      const { ticket } = screen.question
+      void step(
+        () => api.report(ticket),
+        (answer) => (answer.ok ? show({ status: 'declined' }) : failed(answer)),
+      )
     },
     giveNumber: (answer) => leaveNumber(() => phoneNumber.press(answer)),
     skipNumber: () => leaveNumber(phoneNumber.skip),

@@ -10,8 +10,10 @@ import {
   parseScanAnswer,
   parseTicket,
   parseTicketState,
+  parseWaitingRequests,
   type Result,
   type ScanAnswer,
+  type WaitingRequest,
 } from '@saoma/protocol'
 import { member } from './json.ts'
 import type { Decision } from './login-screen.ts'
@@ -33,9 +35,14 @@ export interface PhoneApi {
   find(userCode: string): Promise<Answer<string>>
   /** The ticket of a pooled code. */
   resolve(scene: string, check?: string): Promise<Answer<string>>
-  scan(ticket: string): Promise<Answer<ScanAnswer>>
+  /** @param isListed  the request was in the person's list, and no picture was read */
+  scan(ticket: string, isListed?: boolean): Promise<Answer<ScanAnswer>>
   /** @param given  goes with a confirmation: what the person has read and typed */
   decide(ticket: string, decision: Decision, given?: ConfirmationBody): Promise<Answer<DecisionAnswer>>
+  /** The requests to log in that applications have sent to the person. */
+  requests(): Promise<Answer<WaitingRequest[]>>
+  /** Declines such a request, of which the person says: this was not me. */
+  report(ticket: string): Promise<Answer<DecisionAnswer>>
   /** What happened to the person's logins, the newest first. @param cursor  of the page before */
   activity(cursor?: string): Promise<Answer<ActivityPage>>
 }
@@ -74,11 +81,18 @@ export const createPhoneApi = ({ origin, fetch, tokens }: PhoneApiOptions): Phon
       const answer = await call('POST', `codes/${scene}`, parsePooledCodeAnswer, check === undefined ? {} : { check })
       return answer.ok ? { ok: true, value: answer.value.ticket } : answer
     },
-    scan: (ticket) => call('POST', `tickets/${ticket}/scan`, parseScanAnswer),
+    scan: (ticket, isListed = false) =>
+      call('POST', `tickets/${ticket}/scan${isListed ? '?listed=1' : ''}`, parseScanAnswer),
     decide: (ticket, decision, given) => {
       const isTold = decision === 'confirm' && given && Object.keys(given).length > 0
       return call('POST', `tickets/${ticket}/${decision}`, parseDecision, isTold ? given : undefined)
     },
+    requests: () =>
+      call('GET', 'me/requests', (body) => {
+        const parsed = parseWaitingRequests(body)
+        return parsed.ok ? ok(parsed.value.requests) : parsed
+      }),
+    report: (ticket) => call('POST', `me/requests/${ticket}/report`, parseDecision),
     activity: (cursor) => call('GET', `me/activity${cursor ? `?cursor=${cursor}` : ''}`, parseActivity),
   }
 }

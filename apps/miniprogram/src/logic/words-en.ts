@@ -52,6 +52,9 @@ export const en: typeof zh = {
     noBrowser: 'a device without a browser',
     deviceCaution:
       'A device asks: a TV or a program. Confirm only if you have it in front of you and started this yourself. Decline if somebody sent you the code.',
+    waiting: 'These ask for your answer',
+    pushedCaution: 'Confirm only if you have just started this yourself, and see what the other screen displays.',
+    notMe: 'This was not me',
     foreign: '{app} belongs to somebody else. It would get:',
     scopes: {
       openid: 'an id that stands for you',
@@ -123,6 +126,7 @@ export const en: typeof zh = {
     empty: 'Nothing has happened yet.',
     more: 'Show older ones',
     kinds: {
+      'login.pushed': 'An application asked you to log in',
       'login.scanned': 'Scanned a code',
       'login.refused': 'A login was refused',
       'login.confirmed': 'Confirmed a login on the phone',

@@ -48,6 +48,9 @@ export const zh = {
     noBrowser: '没有浏览器的设备',
     deviceCaution:
       '请求来自一台设备：电视或程序。只有当它就在你眼前、并且是你自己发起时才确认。如果验证码是别人发来的，请拒绝。',
+    waiting: '等待你的答复',
+    pushedCaution: '只有当你刚刚自己发起、并且看到了另一屏幕的内容时才确认。',
+    notMe: '不是我本人',
     foreign: '{app} 不属于本公司。它将获得：',
     scopes: {
       openid: '代表你的标识',
@@ -119,6 +122,7 @@ export const zh = {
     empty: '还没有任何记录。',
     more: '查看更早的',
     kinds: {
+      'login.pushed': '应用请求你登录',
       'login.scanned': '扫描了登录码',
       'login.refused': '一次登录被拒绝',
       'login.confirmed': '在手机上确认了登录',

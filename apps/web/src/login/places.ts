@@ -1,5 +1,5 @@
-import { type Answer, createDevices, type Session, type SessionMonitor } from '@saoma/client'
-import type { SessionEntry } from '@saoma/protocol'
+import { type Answer, createBrowsers, createDevices, type Session, type SessionMonitor } from '@saoma/client'
+import type { KnownBrowser, SessionEntry } from '@saoma/protocol'
 import { html, nothing, type TemplateResult } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import { fill } from '../language.ts'
@@ -16,7 +16,9 @@ export interface Places {
  */
 export const createPlaces = (session: Session, monitor: SessionMonitor, origin: string, update: () => void): Places => {
   const devices = createDevices({ origin, token: session.accessToken })
+  const browsers = createBrowsers({ origin, token: session.accessToken })
   let entries: SessionEntry[] | undefined
+  let known: KnownBrowser[] = []
   let busy = false
   let trouble = false
   let said = ''
@@ -37,10 +39,11 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
 
   const read = async (): Promise<Answer<SessionEntry[]>> => {
     const mine = ++asked
-    const answer = await devices.list()
+    const [answer, remembered] = await Promise.all([devices.list(), browsers.list()])
     if (answer.ok && mine > shown) {
       shown = mine
       entries = answer.value
+      if (remembered.ok) known = remembered.value
       if (entries.length < 2) asking = false
     }
     return answer
@@ -80,6 +83,13 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
     })
   const end = (entry: SessionEntry) => leave(entry, devices.end, () => say().endedOne)
   const report = (entry: SessionEntry) => leave(entry, devices.report, () => say().reportedOne)
+
+  const forget = (browser: KnownBrowser) =>
+    act(async () => {
+      const answer = await browsers.forget(browser.id)
+      if (answer.ok || answer.code === 'NOT_FOUND') known = known.filter(({ id }) => id !== browser.id)
+      else check(answer)
+    })
 
   const endOthers = () =>
     act(async () => {
@@ -126,6 +136,29 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
     </li>
   `
 
+  /** The browsers that may ask the person's phone. Most people have none. */
+  const remembered = (): TemplateResult | typeof nothing =>
+    known.length === 0
+      ? nothing
+      : html`<h3>${say().browsers}</h3>
+          <ul>
+            ${repeat(
+              known,
+              ({ id }) => id,
+              (browser) => html`<li>
+                <div>
+                  <strong>${placeOf(browser)}</strong>
+                  <span>${fill(say().since, { time: moment(Date.parse(browser.last)) })} · <span class="mono">${browser.ip}</span></span>
+                </div>
+                <span class="acts">
+                  <button class="button quiet forget" type="button" ?disabled=${busy} @click=${() => forget(browser)}>
+                    ${say().forget}<span class="unseen"> ${placeOf(browser)}</span>
+                  </button>
+                </span>
+              </li>`,
+            )}
+          </ul>`
+
   const word = (): TemplateResult | string => {
     if (trouble) return html`<span class="verdict bad">${say().noAnswer}</span>`
     return asking ? fill(say().askEndOthers, { n: (entries?.length ?? 1) - 1 }) : said
@@ -150,6 +183,7 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
       <section class="card wide places">
         <h2>${say().places}</h2>
         ${entries ? html`<ul>${repeat(entries, ({ sid }) => sid, item)}</ul>` : nothing}
+        ${remembered()}
         <div class="row">
           <p role="status">${word()}</p>
           ${entries && entries.length > 1 ? others() : nothing}
@@ -167,5 +201,5 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
 const applicationsOf = ({ app, applications = [] }: SessionEntry): string =>
   [app, ...applications.map(({ name }) => name)].join(' · ')
 
-const placeOf = ({ browser, os }: SessionEntry): string =>
+const placeOf = ({ browser, os }: Pick<SessionEntry, 'browser' | 'os'>): string =>
   [browser, os].filter(Boolean).join(' · ') || say().unknownPlace

@@ -8,9 +8,11 @@ import {
   parseTicket,
   parseTicketState,
   parseTokenSet,
+  parseWaitingRequests,
   type Result,
   type ScanAnswer,
   type TokenSet,
+  type WaitingRequest,
   WX_CODE_GRANT,
 } from '@saoma/protocol'
 
@@ -30,9 +32,14 @@ export interface PhoneApi {
   /** Logs in as a demo person. A server outside of demo mode answers `invalid_grant`. */
   signIn(name: string): Promise<Answer<TokenSet>>
   find(token: string, userCode: string): Promise<Answer<string>>
-  scan(token: string, ticket: string): Promise<Answer<ScanAnswer>>
+  /** @param isListed  the request was in the phone's list, and no picture was read */
+  scan(token: string, ticket: string, isListed: boolean): Promise<Answer<ScanAnswer>>
   /** @param given  goes with a confirmation: what the person has read and typed */
   decide(token: string, ticket: string, decision: Decision, given?: ConfirmationBody): Promise<Answer<DecisionAnswer>>
+  /** The requests that applications have sent to this phone. */
+  requests(token: string): Promise<Answer<WaitingRequest[]>>
+  /** Declines such a request, of which the person says: this was not me. */
+  report(token: string, ticket: string): Promise<Answer<DecisionAnswer>>
 }
 
 export const createPhoneApi = (origin: string): PhoneApi => {
@@ -65,7 +72,14 @@ export const createPhoneApi = (origin: string): PhoneApi => {
       }),
     find: (token, userCode) =>
       call(token, 'GET', `user-codes/${encodeURIComponent(userCode)}`, (body) => parseTicket(member(body, 'ticket'))),
-    scan: (token, ticket) => call(token, 'POST', `tickets/${encodeURIComponent(ticket)}/scan`, parseScanAnswer),
+    scan: (token, ticket, isListed) =>
+      call(token, 'POST', `tickets/${encodeURIComponent(ticket)}/scan${isListed ? '?listed=1' : ''}`, parseScanAnswer),
+    requests: (token) =>
+      call(token, 'GET', 'me/requests', (body) => {
+        const parsed = parseWaitingRequests(body)
+        return parsed.ok ? ok(parsed.value.requests) : parsed
+      }),
+    report: (token, ticket) => call(token, 'POST', `me/requests/${encodeURIComponent(ticket)}/report`, parseDecision),
     decide: (token, ticket, decision, given) => {
       const isTold = decision === 'confirm' && given && Object.keys(given).length > 0
       return call(

@@ -20,8 +20,10 @@ const update = (): void => {
     `,
     root,
   )
-  // A new screen begins at its heading, for screen readers and the keyboard too.
-  if (last && last !== phone.screen) document.querySelector<HTMLElement>('[data-start]')?.focus()
+  // A new screen begins at its heading, for screen readers and the keyboard too. That the list of requests
+  // has changed interrupts nobody who types.
+  const isSame = last === phone.screen || (last?.status === 'typing' && phone.screen.status === 'typing')
+  if (last && !isSame) document.querySelector<HTMLElement>('[data-start]')?.focus()
   last = phone.screen
 }
 

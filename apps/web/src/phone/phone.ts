@@ -1,11 +1,12 @@
 import { type Answer, backoffMs, type Failure } from '@saoma/client'
-import type { LoginRequest, VerificationMode } from '@saoma/protocol'
+import type { LoginRequest, VerificationMode, WaitingRequest } from '@saoma/protocol'
 import type { Decision, PhoneApi } from './api.ts'
 
 /** The screen of the phone. */
 export type Screen =
   | { status: 'choosing'; error?: string }
-  | { status: 'typing'; error?: string }
+  /** `requests`: those that applications have sent to this phone. */
+  | { status: 'typing'; requests: readonly WaitingRequest[]; error?: string }
   | { status: 'working' }
   /** The answer was sent; `again` if it had to be repeated. */
   | { status: 'deciding'; decision: Decision; again: boolean }
@@ -19,14 +20,16 @@ export type Screen =
       until: number
       /** The person typed the code, and may have it from a message. */
       isTyped: boolean
+      /** It was sent to this phone, and not scanned. */
+      isListed: boolean
       /** How the person confirms. */
       verification: VerificationMode
       error?: string
       /** With the error VERIFICATION_WRONG: how many more numbers may be tried. */
       left?: number
     }
-  /** `refused`: too many wrong numbers. */
-  | { status: 'confirmed' | 'rejected' | 'expired' | 'not-demo' | 'refused' }
+  /** `refused`: too many wrong numbers. `reported`: declined, and the application may not ask again today. */
+  | { status: 'confirmed' | 'rejected' | 'reported' | 'expired' | 'not-demo' | 'refused' }
   /** Phone and browser are in different networks. */
   | { status: 'elsewhere'; again: () => void }
   /** `detail` is the business's own sentence for the person. */
@@ -40,6 +43,10 @@ export interface Phone {
   change(): void
   /** Finds the ticket of a typed user code. */
   find(userCode: string): Promise<void>
+  /** Shows a request that an application has sent. */
+  open(ticket: string): Promise<void>
+  /** Declines it: this was not me. */
+  report(): Promise<void>
   /** `number`: what the person has typed, if a number is asked for. */
   decide(decision: Decision, number?: string): Promise<void>
   close(): void
@@ -48,6 +55,8 @@ export interface Phone {
 /** After these errors it is unknown whether the server has processed the request. */
 const UNCERTAIN: readonly string[] = ['NETWORK', 'INTERNAL', 'REDIS_UNAVAILABLE']
 const RETRY = { baseMs: 500, capMs: 4_000 }
+/** Milliseconds between two looks for requests. */
+const LOOK_MS = 5_000
 /** The server knows the outcome of a request for at least this long after its expiry. */
 const LATEST_MS = 60_000
 
@@ -69,6 +78,7 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
   const show = (next: Screen) => {
     clearTimeout(deadline)
     screen = next
+    if (next.status === 'typing') deadline = setTimeout(() => void look(), LOOK_MS)
     if (next.status === 'asking') deadline = setTimeout(() => show({ status: 'expired' }), next.until - Date.now())
     update()
   }
@@ -89,15 +99,29 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
     return act(token)
   }
 
-  const scan = async (scanned: string) => {
+  /** Reads what applications have sent. It is read again anyway, so a failure is no news. */
+  const look = async () => {
+    const before = screen
+    if (before.status !== 'typing') return
+    const answer = await withToken(api.requests)
+    if (present() !== before) return
+    show(answer.ok ? { ...before, requests: answer.value } : { ...before })
+  }
+  const type = (error?: string) => {
+    show({ status: 'typing', requests: [], ...(error === undefined ? {} : { error }) })
+    void look()
+  }
+
+  const scan = async (scanned: string, isListed = false) => {
     show({ status: 'working' })
-    const answer = await withToken((token) => api.scan(token, scanned))
+    const answer = await withToken((token) => api.scan(token, scanned, isListed))
     if (!answer.ok && answer.code === 'VERIFICATION_REQUIRED')
-      return show({ status: 'elsewhere', again: () => void scan(scanned) })
-    if (!answer.ok) return failed(answer, () => void scan(scanned))
+      return show({ status: 'elsewhere', again: () => void scan(scanned, isListed) })
+    if (!answer.ok) return failed(answer, () => void scan(scanned, isListed))
     const { request, state, opened, verification } = answer.value
     const until = Date.now() + state.expiresIn * 1_000
-    show({ status: 'asking', ticket: scanned, request, until, isTyped: opened === 'typed', verification })
+    const how = { isTyped: opened === 'typed', isListed, verification }
+    show({ status: 'asking', ticket: scanned, request, until, ...how })
   }
 
   const choose = async (chosen: string) => {
@@ -111,7 +135,7 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
     }
     token = answer.value.access_token
     if (ticket) await scan(ticket)
-    else show({ status: 'typing' })
+    else type()
   }
 
   return {
@@ -127,8 +151,20 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
       show({ status: 'working' })
       const answer = await withToken((token) => api.find(token, userCode.trim().toUpperCase()))
       if (answer.ok) return scan(answer.value)
-      if (answer.code === 'NETWORK') return failed(answer, () => show({ status: 'typing' }))
-      show({ status: 'typing', error: answer.code })
+      if (answer.code === 'NETWORK') return failed(answer, () => type())
+      type(answer.code)
+    },
+    open: (sent) => scan(sent, true),
+    report: async () => {
+      if (screen.status !== 'asking') return
+      const { ticket } = screen
+      const tell = async (): Promise<void> => {
+        show({ status: 'working' })
+        const answer = await withToken((token) => api.report(token, ticket))
+        if (answer.ok) return show({ status: 'reported' })
+        failed(answer, () => void tell())
+      }
+      await tell()
     },
     decide: async (decision, number) => {
       if (screen.status !== 'asking') return

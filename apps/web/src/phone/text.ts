@@ -33,6 +33,10 @@ const text = {
     noBrowser: 'a device without a browser',
     deviceCaution:
       'A device asks: a TV or a program. Confirm only if you have it in front of you and started this yourself. Decline if somebody sent you the code.',
+    waiting: 'These ask for your answer',
+    pushedCaution: 'Confirm only if you have just started this yourself, and see what the other screen displays.',
+    notMe: 'This was not me',
+    reportedHint: 'Nobody was logged in. This application cannot ask you again for a day.',
     foreign: '{app} belongs to somebody else. It would get:',
     number: 'Number on the other screen',
     wrongNumber: 'The other screen shows another number. Look again. Tries left: {n}.',
@@ -95,6 +99,10 @@ const text = {
     noBrowser: '没有浏览器的设备',
     deviceCaution:
       '请求来自一台设备：电视或程序。只有当它就在你眼前、并且是你自己发起时才确认。如果验证码是别人发来的，请拒绝。',
+    waiting: '等待你的答复',
+    pushedCaution: '只有当你刚刚自己发起、并且看到了另一屏幕的内容时才确认。',
+    notMe: '不是我本人',
+    reportedHint: '没有任何人登录。该应用一天之内不能再向你发起请求。',
     foreign: '{app} 不属于本公司。它将获得：',
     number: '另一屏幕上的数字',
     wrongNumber: '与另一屏幕上的数字不一致，请再看一次。还可尝试 {n} 次。',

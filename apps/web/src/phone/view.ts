@@ -1,4 +1,4 @@
-import type { LoginRequest } from '@saoma/protocol'
+import type { LoginRequest, WaitingRequest } from '@saoma/protocol'
 import { html, nothing, type TemplateResult } from 'lit'
 import { sayCode } from '../codes.ts'
 import { fill } from '../language.ts'
@@ -17,7 +17,7 @@ export const screenView = (phone: Phone): TemplateResult => {
     case 'choosing':
       return choosing(phone, screen.error)
     case 'typing':
-      return typing(phone, screen.error)
+      return typing(phone, screen.requests, screen.error)
     case 'asking':
       return asking(phone, screen)
     case 'working':
@@ -30,6 +30,8 @@ export const screenView = (phone: Phone): TemplateResult => {
       return result('good', '✓', say().confirmed, say().confirmedHint)
     case 'rejected':
       return result('bad', '✕', say().rejected, say().rejectedHint)
+    case 'reported':
+      return result('bad', '✕', say().rejected, say().reportedHint)
     case 'expired':
       return result('warn', '…', say().expired, say().expiredHint, another)
     case 'refused':
@@ -83,8 +85,28 @@ const identity = (phone: Phone): TemplateResult => html`
   </p>
 `
 
-const typing = (phone: Phone, error: string | undefined): TemplateResult => html`
+/** The requests that applications have sent to this phone. */
+const waiting = (phone: Phone, requests: readonly WaitingRequest[]): TemplateResult | typeof nothing =>
+  requests.length === 0
+    ? nothing
+    : html`<section class="waiting" aria-label=${say().waiting}>
+        <h2>${say().waiting}</h2>
+        ${requests.map(
+          ({
+            ticket,
+            app,
+            message,
+            requestedAt,
+          }) => html`<button class="person" type="button" @click=${() => phone.open(ticket)}>
+            <span class="face" aria-hidden="true">${[...app][0]}</span>
+            <span>${[app, message, sayAge(requestedAt)].filter(Boolean).join(' · ')}</span>
+          </button>`,
+        )}
+      </section>`
+
+const typing = (phone: Phone, requests: readonly WaitingRequest[], error: string | undefined): TemplateResult => html`
   ${identity(phone)}
+  ${waiting(phone, requests)}
   <h1 tabindex="-1">${say().typeHeading}</h1>
   <p class="sub" id="code-hint">${say().typeHint}</p>
   <form
@@ -147,22 +169,47 @@ const answers = (phone: Phone, screen: Asking): TemplateResult => html`
   </form>
 `
 
+/** Where the request comes from. */
+const facts = ({ ip, browser, os, application, requestedAt, pushed }: LoginRequest): TemplateResult => html`
+  <dl class="facts">
+    ${
+      pushed
+        ? nothing
+        : html`<dt>${say().address}</dt><dd class="mono">${ip || say().unknown}</dd>
+            <dt>${say().browser}</dt><dd>${browser || (application ? say().noBrowser : say().unknown)}</dd>
+            <dt>${say().system}</dt><dd>${os || say().unknown}</dd>`
+    }
+    <dt>${say().asked}</dt><dd>${sayAge(requestedAt)}</dd>
+  </dl>
+`
+
+/** What both screens display. */
+const comparison = ({ userCode, pushed }: LoginRequest): TemplateResult | typeof nothing => {
+  const shown = userCode || pushed?.message
+  return shown ? html`<p class="usercode"><span>${say().compare}</span><strong>${shown}</strong></p>` : nothing
+}
+
+const cautionOf = ({ request: { application, pushed }, isListed }: Asking): string => {
+  if (pushed || isListed) return say().pushedCaution
+  return application ? say().deviceCaution : say().caution
+}
+
 const asking = (phone: Phone, screen: Asking): TemplateResult => html`
   ${identity(phone)}
   <section class="card">
     ${screen.isTyped ? html`<p class="caution typed" role="alert"><strong>${say().typed}</strong> ${say().typedHint}</p>` : nothing}
     <h1 tabindex="-1" data-start>${fill(say().asks, { app: screen.request.app })}</h1>
     <p class="sub">${say().asksHint}</p>
-    <dl class="facts">
-      <dt>${say().address}</dt><dd class="mono">${screen.request.ip || say().unknown}</dd>
-      <dt>${say().browser}</dt><dd>${screen.request.browser || (screen.request.application ? say().noBrowser : say().unknown)}</dd>
-      <dt>${say().system}</dt><dd>${screen.request.os || say().unknown}</dd>
-      <dt>${say().asked}</dt><dd>${sayAge(screen.request.requestedAt)}</dd>
-    </dl>
-    <p class="usercode"><span>${say().compare}</span><strong>${screen.request.userCode}</strong></p>
+    ${facts(screen.request)}
+    ${comparison(screen.request)}
     ${terms(screen.request)}
-    <p class="caution">${screen.request.application ? say().deviceCaution : say().caution}</p>
+    <p class="caution">${cautionOf(screen)}</p>
     ${answers(phone, screen)}
+    ${
+      screen.isListed
+        ? html`<button class="plain not-me" type="button" @click=${() => phone.report()}>${say().notMe}</button>`
+        : nothing
+    }
     <p class="left">${fill(say().left, { n: Math.max(0, Math.ceil((screen.until - Date.now()) / 1_000)) })}</p>
   </section>
 `

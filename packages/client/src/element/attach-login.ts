@@ -27,6 +27,8 @@ export interface LoginProps {
   lang?: string | undefined
   /** Whether the page runs on the phone that would scan. @default 'auto' */
   samePhone?: 'auto' | 'always' | 'never' | undefined
+  /** Whether this browser is remembered, and asks the person's phone next time. @default false */
+  remember?: boolean | undefined
 }
 
 /** What a component hears of a login. */
@@ -51,9 +53,17 @@ export interface LoginListener {
  * ```
  */
 export const attributesOf = (props: LoginProps): Record<string, string> => {
-  const { origin, clientId, redirectUri, mode, scope, ticket, lang, samePhone } = props
+  const { origin, clientId, redirectUri, mode, scope, ticket, lang, samePhone, remember } = props
   const application = { 'client-id': clientId, 'redirect-uri': redirectUri, mode }
-  const all = { origin, ...application, scope, ticket, lang, 'same-phone': samePhone }
+  const all = {
+    origin,
+    ...application,
+    scope,
+    ticket,
+    lang,
+    'same-phone': samePhone,
+    remember: remember ? 'remember' : undefined,
+  }
   return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => Boolean(entry[1])))
 }
 

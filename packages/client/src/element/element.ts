@@ -55,6 +55,7 @@ export class SaomaLogin extends LitElement {
     ticket: {},
     lang: {},
     samePhone: { attribute: 'same-phone' },
+    remember: { type: Boolean },
     session: { attribute: false },
   }
 
@@ -70,6 +71,8 @@ export class SaomaLogin extends LitElement {
   declare ticket: string | undefined
   /** Whether the page runs on the phone that would scan. @default 'auto': what `isPhone` says */
   declare samePhone: 'auto' | 'always' | 'never' | undefined
+  /** Whether this browser is remembered, and asks the person's phone next time. @default false */
+  declare remember: boolean | undefined
   /**
    * Gets the tokens of each login, before the event `saoma-login`. A session that is set after a login gets
    * the tokens of that login, if no other had them. One of another origin or client is a failure.
@@ -111,6 +114,12 @@ export class SaomaLogin extends LitElement {
   /** Renewal by a click. Its button disappears, so the focus moves to the sentence that takes its place. */
   #renewByHand(): void {
     this.renew()
+    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('.headline')?.focus())
+  }
+
+  /** Somebody else is here. */
+  #forgetByHand(): void {
+    this.#login?.forget()
     void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('.headline')?.focus())
   }
 
@@ -162,6 +171,7 @@ export class SaomaLogin extends LitElement {
       origin: this.#origin,
       dpop: binding,
       showsNumber: true,
+      remembers: this.remember === true,
       ...(this.clientId ? { clientId: this.clientId } : {}),
       ...(this.scope ? { scope: this.scope } : {}),
       ...(this.ticket ? { ticket: this.ticket } : {}),
@@ -229,7 +239,7 @@ export class SaomaLogin extends LitElement {
       <section class="card ${state.status}" part="card" lang=${this.#language === 'zh' ? 'zh-CN' : 'en'}>
         <div class="frame" part="frame">${this.#frame(state, say)}</div>
         ${'userCode' in state ? this.#check(say) : nothing}
-        <p class="headline" part="headline" role="status" aria-live="polite" tabindex="-1">${headlineOf(state, this.#picture.state, say, this.#language)}</p>
+        <p class="headline" part="headline" role="status" aria-live="polite" tabindex="-1">${headlineOf(state, this.#picture.state, say, this.#language, this.#login?.person?.name)}</p>
         <p class="hint">${this.#hint(state, say)}</p>
         ${this.#onPhone ? this.#open(state, say) : nothing}
         ${'userCode' in state ? codeToCompare(state.userCode, say) : nothing}
@@ -270,6 +280,8 @@ export class SaomaLogin extends LitElement {
   #action(state: LoginState, say: ElementText): TemplateResult | typeof nothing {
     const isStuck = this.#isSlow(state) || (state.status === 'failed' && state.react !== 'stop')
     if (isStuck) return html`<button type="button" @click=${this.#renewByHand}>${say.again}</button>`
+    if (state.status === 'waiting' && state.pushed)
+      return html`<button type="button" @click=${this.#forgetByHand}>${say.somebodyElse}</button>`
     if (state.status === 'rejected' || state.status === 'expired')
       return html`<button type="button" @click=${this.#renewByHand}>${say.renew}</button>`
     return nothing

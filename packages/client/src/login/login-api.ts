@@ -16,6 +16,7 @@ import {
 } from '@saoma/protocol'
 import { type Binding, bindingOf } from '../core/proof.ts'
 import { type Answer, form, request } from '../core/request.ts'
+import type { Known } from './known.ts'
 
 const REQUEST_TIMEOUT_MS = 10_000
 
@@ -27,6 +28,8 @@ export interface LoginApiOptions {
   binding: () => Binding | undefined
   /** Whether the page displays a number that the person types on the phone. */
   showsNumber: boolean
+  /** Who has logged in here before, if the page remembers that. */
+  known?: Known | undefined
 }
 
 export interface Resumed {
@@ -51,12 +54,24 @@ export interface LoginApi {
   resume(ticket: string, signal: AbortSignal): Promise<Answer<Resumed>>
 }
 
-export const createLoginApi = ({ origin, clientId, fetch, binding, showsNumber }: LoginApiOptions): LoginApi => ({
-  authorize: (scope, signal) =>
+export const createLoginApi = ({
+  origin,
+  clientId,
+  fetch,
+  binding,
+  showsNumber,
+  known,
+}: LoginApiOptions): LoginApi => ({
+  authorize: async (scope, signal) =>
     request({
       fetch,
       url: `${origin}/oidc/device/auth`,
-      init: form({ client_id: clientId, scope, ...(showsNumber ? { verification: 'number' } : {}) }),
+      init: form({
+        client_id: clientId,
+        scope,
+        ...(showsNumber ? { verification: 'number' } : {}),
+        ...(known?.person ? await known.asks(`${origin}/oidc/device/auth`) : {}),
+      }),
       parse: parseDeviceAuthorization,
       timeoutMs: REQUEST_TIMEOUT_MS,
       signal,
@@ -76,8 +91,10 @@ export const createLoginApi = ({ origin, clientId, fetch, binding, showsNumber }
     const bound = await bindingOf(binding(), url, clientId)
     if (!bound.ok) return bound
     const fields = { grant_type: DEVICE_CODE_GRANT, client_id: clientId, device_code: deviceCode }
-    const init = form(fields, bound.value)
-    return request({ fetch, url, init, parse: parseTokenSet, timeoutMs: REQUEST_TIMEOUT_MS, signal })
+    const init = form({ ...fields, ...(known ? await known.offers(url) : {}) }, bound.value)
+    const answer = await request({ fetch, url, init, parse: parseTokenSet, timeoutMs: REQUEST_TIMEOUT_MS, signal })
+    if (answer.ok && answer.value.browser_remembered) known?.remember(answer.value)
+    return answer
   },
   link: (deviceCode, signal) =>
     request({

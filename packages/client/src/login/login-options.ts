@@ -5,6 +5,7 @@ import type { Page } from '../core/page.ts'
 import type { Binding } from '../core/proof.ts'
 import type { Answer, Failure } from '../core/request.ts'
 import type { KeyValue } from '../core/storage.ts'
+import type { KnownPerson } from './known.ts'
 import type { LoginConnection, LoginState } from './login-state.ts'
 
 /** Where people log in, and how. */
@@ -31,6 +32,12 @@ export interface LoginOptions {
    * people log in by number. @default false
    */
   showsNumber?: boolean
+  /**
+   * Whether this browser is remembered when somebody logs in. The next login then asks that person's phone,
+   * and nothing has to be scanned. Display who that is (`person`), and a way to say that it is somebody else
+   * (`forget`). Not for browsers that many people use. @default false
+   */
+  remembers?: boolean
   /** Socket.IO transports, by name or as classes. Empty: long poll only. @default ['websocket'] */
   transports?: Transports
   /** Automatic renewals of the code, so that a forgotten tab does not renew for ever. @default 5 */
@@ -58,6 +65,10 @@ export interface LoginEvents {
 export interface Login extends Listenable<LoginEvents> {
   readonly state: LoginState
   readonly connection: LoginConnection
+  /** Who has logged in here before, if the page remembers. */
+  readonly person: KnownPerson | undefined
+  /** Somebody else is here: forgets that person in this browser, and requests a new code. */
+  forget(): void
   /**
    * Shows a code: the stored one from before a reload if it is still valid, else a new one. Does nothing
    * while a code is being requested.

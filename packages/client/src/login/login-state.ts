@@ -11,6 +11,8 @@ export interface ShownCode {
   verificationUriComplete: string
   /** Milliseconds since 1970, by this machine's clock. */
   expiresAt: number
+  /** The phone of the person who has logged in here before was asked. The code does as well. */
+  pushed?: true
 }
 
 /**
@@ -50,6 +52,7 @@ export const stateOf = (authorization: DeviceAuthorization, ticket: TicketState,
     verificationUri: authorization.verification_uri,
     verificationUriComplete: authorization.verification_uri_complete,
     expiresAt: now + ticket.expiresIn * 1_000,
+    ...(authorization.pushed ? { pushed: true } : {}),
   }
   switch (ticket.status) {
     case 'pending':

@@ -5,6 +5,7 @@ import { browserPage } from '../core/page.ts'
 import { type Failure, failureFor, unexpected } from '../core/request.ts'
 import { browserStorage, createStored, type Place, takePlace } from '../core/storage.ts'
 import { createFollow } from './follow.ts'
+import { createKnown } from './known.ts'
 import { createLoginApi } from './login-api.ts'
 import type { Login, LoginEvents, LoginOptions } from './login-options.ts'
 import { type LoginConnection, type LoginState, stateOf } from './login-state.ts'
@@ -55,7 +56,8 @@ export const createLogin = (options: LoginOptions): Login => {
   const page = options.page ?? browserPage()
   const binding = () => (typeof options.dpop === 'function' ? options.dpop() : options.dpop)
   const { fetch = globalThis.fetch, showsNumber = false } = options
-  const api = createLoginApi({ origin, clientId, fetch, binding, showsNumber })
+  const known = options.remembers ? createKnown(origin) : undefined
+  const api = createLoginApi({ origin, clientId, fetch, binding, showsNumber, known })
   const storage = options.storage ?? browserStorage('sessionStorage')
   const name = `saoma:login:${origin}:${clientId}`
   let place: Place | undefined
@@ -209,7 +211,21 @@ export const createLogin = (options: LoginOptions): Login => {
     run(begin)
   }
 
+  const renew = () => {
+    renewals = 0
+    saved.clear()
+    round?.abort()
+    start()
+  }
+
   return {
+    get person() {
+      return known?.person
+    },
+    forget: () => {
+      known?.forget()
+      renew()
+    },
     get state() {
       return state
     },
@@ -218,12 +234,7 @@ export const createLogin = (options: LoginOptions): Login => {
     },
     on: events.on,
     start,
-    renew: () => {
-      renewals = 0
-      saved.clear()
-      round?.abort()
-      start()
-    },
+    renew,
     link: async () =>
       followed && !followed.signal.aborted
         ? api.link(followed.deviceCode, followed.signal)

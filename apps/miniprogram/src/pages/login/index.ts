@@ -5,6 +5,8 @@ import type { ButtonAnswer } from '../../logic/phone-number.ts'
 import type { Text } from '../../logic/text.ts'
 import { type LoginView, loginView } from './view.ts'
 
+type Tap = WechatMiniprogram.BaseEvent<Record<string, never>, { ticket: string }>
+
 type Data = {
   /** Null before the page is attached. */
   words: Text['words'] | null
@@ -17,6 +19,8 @@ type Methods = {
   tick(): void
   onTyped(event: WechatMiniprogram.CustomEvent<{ value: string }>): void
   onFind(): void
+  onRequest(event: Tap): void
+  onNotMe(): void
   onCheck(): void
   onNumber(event: WechatMiniprogram.CustomEvent<ButtonAnswer>): void
   onSkipNumber(): void
@@ -82,6 +86,12 @@ Component<Data, Record<never, never>, Methods, [], Own, true>({
     },
     onFind() {
       this.part?.findUserCode(this.data.typed)
+    },
+    onRequest({ currentTarget }) {
+      this.part?.openRequest(currentTarget.dataset.ticket)
+    },
+    onNotMe() {
+      this.part?.report()
     },
     onCheck() {
       this.part?.giveCheck(this.data.typed)

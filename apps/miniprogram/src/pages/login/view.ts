@@ -1,3 +1,4 @@
+import type { LoginRequest } from '@saoma/protocol'
 import type { LoginScreen, Warning } from '../../logic/login-screen.ts'
 import type { Text } from '../../logic/text.ts'
 
@@ -19,6 +20,8 @@ interface Asking {
   caution: string
   /** Whether the person has to type the two digits of the other screen. */
   digits: boolean
+  /** Whether an application has sent the request, so that the person may say: this was not me. */
+  pushed: boolean
   /** The decision that is being sent. */
   sending: '' | 'confirm' | 'reject'
   left: string
@@ -31,7 +34,7 @@ interface Asking {
 export type LoginView =
   | { kind: 'wait'; title: string }
   | { kind: 'number' }
-  | { kind: 'enter'; error: string }
+  | { kind: 'enter'; error: string; requests: readonly { ticket: string; app: string; about: string }[] }
   | { kind: 'check'; busy: boolean; error: string }
   | Asking
   | { kind: 'result'; theme: Theme; title: string; hint: string; action: Action; label: string }
@@ -53,7 +56,15 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
 
   switch (screen.status) {
     case 'no-code':
-      return { kind: 'enter', error: sayError(screen.error, text) }
+      return {
+        kind: 'enter',
+        error: sayError(screen.error, text),
+        requests: (screen.requests ?? []).map(({ ticket, app, message, requestedAt }) => ({
+          ticket,
+          app,
+          about: [message, text.sayAge(requestedAt)].filter(Boolean).join(' · '),
+        })),
+      }
     case 'number':
       return { kind: 'number' }
     case 'opening':
@@ -62,8 +73,8 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
       return { kind: 'check', busy: screen.busy, error: sayError(screen.error, text) }
     case 'asking':
     case 'deciding': {
-      const { request, warning, until, numberLost, verification } = screen.question
-      const { application } = request
+      const { request, warning, until, numberLost, verification, isListed } = screen.question
+      const { application, pushed } = request
       const isForeign = application?.party === 'third'
       const sayScope = (scope: string): string => login.scopes[scope as keyof typeof login.scopes] ?? scope
       return {
@@ -72,16 +83,15 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
         warning: warning ? login.warnings[warning] : '',
         tone: warning ? toneOf(warning) : 'info',
         facts: [
-          { label: login.address, value: request.ip || words.unknown },
-          { label: login.browser, value: request.browser || (application ? login.noBrowser : words.unknown) },
-          { label: login.system, value: request.os || words.unknown },
+          ...(pushed ? [] : whereOf(request, text)),
           { label: login.asked, value: text.sayAge(request.requestedAt) },
         ],
-        userCode: request.userCode,
+        userCode: request.userCode || (pushed?.message ?? ''),
         foreign: isForeign ? fill(login.foreign, { app: request.app }) : '',
         asks: isForeign ? application.scopes.map(sayScope) : [],
-        caution: application ? login.deviceCaution : login.caution,
+        caution: isListed ? login.pushedCaution : application ? login.deviceCaution : login.caution,
         digits: verification === 'number',
+        pushed: isListed === true,
         sending: screen.status === 'deciding' ? screen.decision : '',
         left: fill(login.left, { n: Math.max(0, Math.ceil((until - now) / 1_000)) }),
         notice: numberLost ? login.numberLost : '',
@@ -114,6 +124,13 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
       return result('warning', login.offline, login.offlineHint, 'retry')
   }
 }
+
+/** Where a request comes from. */
+const whereOf = ({ ip, browser, os, application }: LoginRequest, { words }: Text): Asking['facts'] => [
+  { label: words.login.address, value: ip || words.unknown },
+  { label: words.login.browser, value: browser || (application ? words.login.noBrowser : words.unknown) },
+  { label: words.login.system, value: os || words.unknown },
+]
 
 /** What is wrong with the answer of before. */
 const sayMistake = (

@@ -1,0 +1,52 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { type Certificate, onCleanup } from '@saoma/testing'
+
+export interface Notification {
+  /** What the request showed: its `Authorization`. */
+  authorization: string
+  body: { auth_req_id?: string }
+}
+
+/** An application, as far as it takes notifications of answers (CIBA, ping mode). */
+export interface NotificationReceiver {
+  url: string
+  readonly notifications: readonly Notification[]
+  /** The status with which it answers from now on. @default 204 */
+  status: number
+  /** Resolves with the next notification that nobody has waited for yet. */
+  next(): Promise<Notification>
+}
+
+export const startNotificationReceiver = async ({ certFile, keyFile }: Certificate): Promise<NotificationReceiver> => {
+  const notifications: Notification[] = []
+  let taken = 0
+  const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile) }
+  const server = createServer(tls, async (req, res) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of req) chunks.push(chunk)
+    const { authorization = '' } = req.headers
+    notifications.push({ authorization, body: JSON.parse(Buffer.concat(chunks).toString()) })
+    res.statusCode = receiver.status
+    res.end()
+    server.emit('notification')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onCleanup(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const receiver: NotificationReceiver = {
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}/answered`,
+    notifications,
+    status: 204,
+    next: async () => {
+      while (notifications.length <= taken) await once(server, 'notification')
+      return notifications[taken++] as Notification
+    },
+  }
+  return receiver
+}
