@@ -230,6 +230,7 @@ describe('queries', () => {
     await publish(node.origin, { channel: 'room:open-api', event: 'e', data: 1 })
     const { ticket, device_code } = await createTicket(node.origin)
     const bearer = await person()
+    const phone = await phoneToken(node.origin, 'gil')
     const own = `/v1/tickets/${ticket}`
     const room = '/v1/channels/room:open-api/messages'
     const many = '/v1/messages?channel='
@@ -238,6 +239,7 @@ describe('queries', () => {
       ['GET /v1/tickets/{ticket}', 'after', device_code, (value) => `${own}?wait=0&after=${value}`],
       ['GET /v1/tickets/{ticket}', 'wait', device_code, (value) => `${own}?after=0&wait=${value}`],
       ['GET /v1/tickets/{ticket}/qr', 'opens', '', (value) => `${own}/qr?opens=${value}`],
+      ['POST /v1/tickets/{ticket}/scan', 'listed', phone, (value) => `${own}/scan?listed=${value}`],
       ['GET /v1/channels/{channel}/messages', 'epoch', bearer, (value) => `${room}?after=1&epoch=${value}`],
       ['GET /v1/channels/{channel}/messages', 'after', bearer, (value) => `${room}?epoch=e&after=${value}`],
       ['GET /v1/channels/{channel}/messages', 'limit', bearer, (value) => `${room}?limit=${value}`],

@@ -6,6 +6,7 @@ import { BrowserId } from '../login/browsers.ts'
 import { EndRequest } from '../login/end-request.ts'
 import { Keep, SessionId } from '../login/logins.ts'
 import { PictureOpens } from '../login/qr/routes.ts'
+import { Listed } from '../login/tickets.ts'
 import { TypedCode } from '../login/user-codes.ts'
 import { WholeNumber } from '../transport/http/query.ts'
 import { Decision, FoundDevice, Nothing, Person, Resumed, UserCode } from './answers.ts'
@@ -112,7 +113,7 @@ export const loginOperations = {
     credentials: ['phoneToken'],
     path: { ticket },
     query: {
-      listed: { says: '`1`: the phone has read no picture, the request was in its list.', schema: v.literal('1') },
+      listed: { says: '`1`: the phone has read no picture, the request was in its list.', schema: Listed },
     },
     answers: { 200: { says: 'The state, and who asks for the login.', json: schemas.ScanAnswer } },
     codes: [...PHONE, 'REVOKED', 'ACCOUNT_DISABLED', ...DECIDED, 'VERIFICATION_REQUIRED'],

@@ -12,6 +12,7 @@ import {
   type ScanAnswer,
 } from '@saoma/protocol'
 import type { Tickets } from '@saoma/tickets'
+import * as v from 'valibot'
 import { networkOf, proximityOf } from '../access/networks.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import { readBody } from '../transport/http/body.ts'
@@ -46,6 +47,9 @@ const NOTED = {
   confirmed: 'login.confirmed',
   rejected: 'login.declined',
 } as const satisfies Record<string, Kind>
+
+/** The phone has read no picture: the request was in its list. */
+export const Listed = v.literal('1')
 
 const CONFIRMATION_RULE = 'scopes are those that the phone has shown, and number is two digits, as text'
 
@@ -97,10 +101,12 @@ export const ticketRoutes = ({
   router.post(
     '/tickets/:ticket/scan',
     decide<ScanAnswer>('scanned', async (ticket, sub, ctx) => {
+      const { listed } = ctx.query
+      if (listed !== undefined && !v.is(Listed, listed)) return { ...fail('INVALID'), detail: 'listed is 1, or absent' }
       // Read first: an end of all sessions that comes later refuses this login (D102).
       const lastEnd = await identity.mayScan(sub)
       if (!lastEnd.ok) return lastEnd
-      const brought = { network: proximityOf(ctx.ip), listed: ctx.query.listed === '1' }
+      const brought = { network: proximityOf(ctx.ip), listed: listed !== undefined }
       const scanned = await tickets.scan(ticket, sub, lastEnd.value, brought)
       if (!scanned.ok) return scanned
       const { verification, ...asked } = scanned.value
