@@ -29,7 +29,8 @@ const devices = JSON.stringify([
 let cluster: Cluster
 
 beforeAll(async () => {
-  cluster = await startCluster({ nodes: 2, env: { SAOMA_CLIENTS: devices } })
+  // Ana does all of this within a minute, and reads her list of requests each time that she opens the page.
+  cluster = await startCluster({ nodes: 2, env: { SAOMA_CLIENTS: devices, SAOMA_LIMIT_DECISIONS: '600' } })
 })
 
 /** A browser on node A asks to be logged in. */
