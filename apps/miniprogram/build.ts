@@ -4,7 +4,7 @@
  *
  *   node build.ts [--watch] [--publish] [--out <folder>]
  *
- * Settings: SAOMA_ORIGIN, SAOMA_PAGE, SAOMA_PERSON, SAOMA_APP, SAOMA_PHONE_NUMBER.
+ * Settings: SAOMA_ORIGIN, SAOMA_PAGE, SAOMA_PERSON, SAOMA_APP, SAOMA_PHONE_NUMBER, SAOMA_LOGIN_TEMPLATE.
  *
  * --publish rejects settings that are only for the developer tools.
  */
@@ -32,7 +32,7 @@ const { values } = parseArgs({
 })
 const { watch, publish } = values
 const out = resolve(values.out ?? join(root, 'dist'))
-const { origin, page, person, app, phoneNumber } = readSettings(process.env, publish)
+const { origin, page, person, app, phoneNumber, loginTemplate } = readSettings(process.env, publish)
 
 const { scripts, statics } = findSources(page)
 const entries = new Set(Object.values(scripts))
@@ -67,6 +67,7 @@ await build({
     SAOMA_PERSON: JSON.stringify(person),
     SAOMA_APP: JSON.stringify(app),
     SAOMA_PHONE_NUMBER: JSON.stringify(phoneNumber),
+    SAOMA_LOGIN_TEMPLATE: JSON.stringify(loginTemplate),
   },
   plugins: [packaging],
   build: {

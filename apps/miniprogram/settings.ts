@@ -21,6 +21,11 @@ export interface Settings {
    * the operator money, and the mini-program's privacy agreement has to list the number.
    */
   phoneNumber: boolean
+  /**
+   * Id of the template of the message about a request to log in, the first word of the server's
+   * WECHAT_LOGIN_TEMPLATE: SAOMA_LOGIN_TEMPLATE. Empty: nobody is asked for a consent.
+   */
+  loginTemplate: string
 }
 
 const DEVELOPER_ORIGIN = 'http://127.0.0.1:8080'
@@ -33,7 +38,7 @@ const PAGE_PATH = /^[\w-]+(\/[\w-]+)+$/
  */
 export const readSettings = (env: NodeJS.ProcessEnv, publish: boolean): Settings => {
   const { SAOMA_ORIGIN: origin = DEVELOPER_ORIGIN, SAOMA_PAGE: page = loginPage, SAOMA_PERSON: person = '' } = env
-  const { SAOMA_APP: app = '', SAOMA_PHONE_NUMBER: asks = 'off' } = env
+  const { SAOMA_APP: app = '', SAOMA_PHONE_NUMBER: asks = 'off', SAOMA_LOGIN_TEMPLATE: loginTemplate = '' } = env
   if (!/^https?:/.test(origin) || !URL.canParse(origin) || new URL(origin).origin !== origin)
     throw new Error(`SAOMA_ORIGIN is ${origin}, which is not an origin like https://login.example.com.`)
   if (!PAGE_PATH.test(page)) throw new Error(`SAOMA_PAGE is ${page}, which is not the path of a page.`)
@@ -42,5 +47,7 @@ export const readSettings = (env: NodeJS.ProcessEnv, publish: boolean): Settings
   if (publish && person !== '') throw new Error(`SAOMA_PERSON is ${person}, and everybody would be that demo account.`)
   if (!/^[\w-]{0,64}$/.test(app)) throw new Error(`SAOMA_APP is ${app}, which is not an appid.`)
   if (asks !== 'off' && asks !== 'ask') throw new Error(`SAOMA_PHONE_NUMBER is ${asks}, which is neither off nor ask.`)
-  return { origin, page, person, app, phoneNumber: asks === 'ask' }
+  if (!/^([\w-]{20,64})?$/.test(loginTemplate))
+    throw new Error(`SAOMA_LOGIN_TEMPLATE is ${loginTemplate}, which is not the id of a template.`)
+  return { origin, page, person, app, phoneNumber: asks === 'ask', loginTemplate }
 }

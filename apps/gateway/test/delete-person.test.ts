@@ -83,7 +83,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('with a %s
     const places = createPlaces(search.redis, { name: 'follows', nodeId: 'a', limit: 500, free: 0 })
     onCleanup(places.close)
     for (const { sub } of [ann, bob]) await places.enter(`saoma ${sub}`)
-    // One for each ticket, so that the audit names all of them. The application's request is scanned by nobody.
+    // One for each ticket, so that the audit names all of them. Nobody scans the application’s request.
     for (const person of [ann, bob]) await untilNoted(person, 'login.scanned', 6)
     const before = await search.read([ann.sub, bob.sub])
     // Else the search would find nothing, whatever is there.

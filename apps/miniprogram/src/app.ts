@@ -1,11 +1,11 @@
 import '@saoma/client/wx/globals'
-import { app, asksPhoneNumber, loginPage, origin, person } from './config.ts'
+import { app, asksPhoneNumber, loginPage, loginTemplate, origin, person } from './config.ts'
 import type { Shared } from './current-program.ts'
 import { baseOf, isTooOld } from './logic/base-library.ts'
 import { createProgram } from './logic/program.ts'
 
 const program = createProgram({
-  ...{ wx, origin, asksPhoneNumber },
+  ...{ wx, origin, asksPhoneNumber, loginTemplate },
   askNumber: (fail) => void wx.navigateTo({ url: `/${loginPage}?asks=number`, fail }),
   ...(person ? { demo: person } : {}),
   ...(app ? { app } : {}),

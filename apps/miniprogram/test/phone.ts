@@ -73,6 +73,8 @@ export interface PhoneOptions extends Omit<TestWxOptions, 'login'> {
   asksPhoneNumber?: boolean
   /** Opens the question for it over another page. @default nothing */
   askNumber?: () => void
+  /** Template of the message about a request to log in. @default there is none */
+  loginTemplate?: string
   /** What `wx.login` gives. @default a code of the simulator, where there is one, else of the demo person */
   loginCode?: () => Promise<string>
 }
@@ -83,7 +85,7 @@ export const scanned = (scene: string): Entry => ({ scene: encodeURIComponent(sc
 /** The phone of one person, with this mini-program. */
 export const startPhone = (cluster: Cluster, person: string, options: PhoneOptions = {}): Phone => {
   const { node = 1, wrap = (wx) => wx, aheadMs = 0, asksPhoneNumber = false, askNumber = () => {}, ...rest } = options
-  const { loginCode = () => codeOf(cluster, person), ...how } = rest
+  const { loginCode = () => codeOf(cluster, person), loginTemplate = '', ...how } = rest
   let logins = 0
   const device = createWx({
     ...how,
@@ -97,6 +99,7 @@ export const startPhone = (cluster: Cluster, person: string, options: PhoneOptio
     origin: cluster.nodes[node]?.origin ?? cluster.origin,
     now: () => device.now() + aheadMs,
     asksPhoneNumber,
+    loginTemplate,
     askNumber,
   })
   onCleanup(program.close)

@@ -8,6 +8,7 @@ test('without settings it is built for the developer tools on this machine', () 
     person: '',
     app: '',
     phoneNumber: false,
+    loginTemplate: '',
   })
 })
 
@@ -24,6 +25,8 @@ test.each([
   { SAOMA_PAGE: '../pages/login' },
   { SAOMA_APP: 'wx 2' },
   { SAOMA_PHONE_NUMBER: 'yes' },
+  { SAOMA_LOGIN_TEMPLATE: 'short' },
+  { SAOMA_LOGIN_TEMPLATE: 'AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_abcde thing1=app' },
 ])('nothing is built for %j', (env) => {
   expect(() => readSettings(env, false)).toThrow(Object.keys(env)[0])
 })
@@ -42,11 +45,14 @@ test.each([
 })
 
 test('a setting that works for others is published', () => {
-  expect(readSettings({ ...published, SAOMA_APP: 'wx2', SAOMA_PHONE_NUMBER: 'ask' }, true)).toEqual({
+  const loginTemplate = 'AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_abcde'
+  const settings = { SAOMA_APP: 'wx2', SAOMA_PHONE_NUMBER: 'ask', SAOMA_LOGIN_TEMPLATE: loginTemplate }
+  expect(readSettings({ ...published, ...settings }, true)).toEqual({
     origin: published.SAOMA_ORIGIN,
     page: 'pages/login/index',
     person: '',
     app: 'wx2',
     phoneNumber: true,
+    loginTemplate,
   })
 })

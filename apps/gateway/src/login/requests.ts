@@ -27,8 +27,12 @@ export interface RequestRoutesDeps {
   settled: (sub: string, ticket: string, how: 'rejected') => Promise<void>
 }
 
+/** The browser that asked, if it was one that is known. */
+const browserOf = (client: string): string | undefined =>
+  client.startsWith(PREFIX_OF_BROWSER) ? client.slice(PREFIX_OF_BROWSER.length) : undefined
+
 /** A browser that is known asks by our own page. */
-const nameOf = (client: string): string => (client.startsWith(PREFIX_OF_BROWSER) ? 'web' : client)
+const nameOf = (client: string): string => (browserOf(client) === undefined ? client : 'web')
 
 /** The routes of the requests to log in that applications have sent to a person's phone. */
 export const requestRoutes = (deps: RequestRoutesDeps): Router<RequestState> => {
@@ -59,10 +63,17 @@ export const requestRoutes = (deps: RequestRoutesDeps): Router<RequestState> => 
     ]
   }
 
+  /** Without those of browsers that the person has forgotten meanwhile. */
+  const ofKnown = async (sub: string, sent: readonly SentRequest[]): Promise<readonly SentRequest[]> => {
+    if (sent.every(({ client }) => browserOf(client) === undefined)) return sent
+    const known = new Set((await identity.browsers.list(sub)).map(({ id }) => id))
+    return sent.filter(({ client }) => known.has(browserOf(client) ?? '') || browserOf(client) === undefined)
+  }
+
   router.get(
     '/me/requests',
     own(async (ctx, sub) => {
-      const sent = await inbox.list(sub)
+      const sent = await ofKnown(sub, await inbox.list(sub))
       const requests = (await Promise.all(sent.map((each) => view(sub, each)))).flat()
       answer<WaitingRequests>(ctx, ok({ requests }))
     }),
@@ -74,8 +85,8 @@ export const requestRoutes = (deps: RequestRoutesDeps): Router<RequestState> => 
     const { client } = sent
     // First: whoever says no to the application must not be asked again, whatever became of this request.
     await inbox.block(sub, client)
-    if (client.startsWith(PREFIX_OF_BROWSER))
-      await identity.browsers.forget(sub, client.slice(PREFIX_OF_BROWSER.length))
+    const browser = browserOf(client)
+    if (browser !== undefined) await identity.browsers.forget(sub, browser)
     const rejected = await tickets.reject(ticket, sub)
     const told = { person: sub, ticket, client: nameOf(client), by: 'phone', ...whereFrom(ctx) } as const
     audit.note({ kind: 'login.reported', ...told }, { once: { name: `reported.${ticket}`, ms: REPEATED_MS } })

@@ -65,7 +65,8 @@ export type LoginScreen =
   | { status: 'asking'; question: Question; error?: string; left?: number }
   | { status: 'deciding'; question: Question; decision: Decision }
   | { status: 'settled'; answered?: Decision }
-  | { status: 'confirmed' | 'declined' | 'expired' | 'taken' | 'void' | 'not-found' | 'elsewhere' | 'refused' }
+  | { status: 'confirmed'; messages?: 'offered' | 'agreed' }
+  | { status: 'declined' | 'expired' | 'taken' | 'void' | 'not-found' | 'elsewhere' | 'refused' }
   | { status: 'failed'; code: string; detail?: string; canRetry: boolean }
   | { status: 'offline' }
 
@@ -84,6 +85,8 @@ export interface LoginPage {
   report(): void
   /** The check number, two digits. */
   giveCheck(check: string): void
+  /** After a login: asks for a message about the next request. To be called by the handler of a tap. */
+  agree(): void
   /** What WeChat's button for the phone number has told. */
   giveNumber(answer: ButtonAnswer): void
   /** Goes on without a phone number. */

@@ -1,6 +1,8 @@
 import type { Answer, Failure, Page } from '@saoma/client'
 import type { ScanAnswer } from '@saoma/protocol'
-import { readCode, typed, warningOf } from './code.ts'
+import { readCode, typed } from './code.ts'
+import type { LoginMessages } from './login-messages.ts'
+import { questionOf } from './login-question.ts'
 import type { Decision, Entry, LoginPage, LoginScreen, Question } from './login-screen.ts'
 import { type PersistOptions, persist } from './persist.ts'
 import type { PhoneApi } from './phone-api.ts'
@@ -10,6 +12,7 @@ import { onReturn } from './return.ts'
 export interface LoginPageDeps {
   api: PhoneApi
   phoneNumber: PhoneNumber
+  messages: LoginMessages
   page: Page
   now: () => number
   random: () => number
@@ -21,7 +24,7 @@ const USER_CODE = /^[A-Z]{8}$/
 const DIGITS = /^\d{2}$/
 
 export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): LoginPage => {
-  const { api, phoneNumber, page, now, random } = deps
+  const { api, phoneNumber, messages, page, now, random } = deps
   let screen: LoginScreen = { status: 'opening' }
   let entry: Entry | undefined
   /** Aborted when another code is opened, because answers for the previous code are not for this screen. */
@@ -102,30 +105,17 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
     goOn()
   }
 
-  const warningFor = (opened: ScanAnswer['opened'], sameNetwork: boolean) =>
-    entry && opened !== 'typed' ? warningOf(entry, sameNetwork) : 'typed'
-
-  const questionOf = (
-    ticket: string,
-    { request, state, sameNetwork, opened, verification }: ScanAnswer,
-    isListed: boolean,
-  ): Question => ({
-    ticket,
-    request,
-    sameNetwork,
-    verification,
-    // A code can be typed on this page, or elsewhere by the same person: only the server knows of that.
-    // What an application has sent came with no code.
-    ...(isListed ? { warning: undefined, isListed } : { warning: warningFor(opened, sameNetwork) }),
+  const questionFor = (ticket: string, answer: ScanAnswer, isListed: boolean): Question => ({
+    ...questionOf(ticket, answer, { entry, isListed }),
     ...(phoneNumber.isLost ? { numberLost: true } : {}),
-    until: now() + state.expiresIn * 1_000,
+    until: now() + answer.state.expiresIn * 1_000,
   })
 
   const scan = (ticket: string, isListed = false) =>
     step(
       () => (isListed ? api.scan(ticket, true) : api.scan(ticket)),
       (answer) =>
-        answer.ok ? show({ status: 'asking', question: questionOf(ticket, answer.value, isListed) }) : failed(answer),
+        answer.ok ? show({ status: 'asking', question: questionFor(ticket, answer.value, isListed) }) : failed(answer),
     )
 
   const resolve = (scene: string, check?: string) =>
@@ -181,6 +171,11 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
     afterNumber(() => void (code.kind === 'ticket' ? scan(code.ticket) : resolve(code.scene)))()
   }
 
+  const confirmed = (): LoginScreen => ({
+    status: 'confirmed',
+    ...(messages.isOffered ? { messages: 'offered' } : {}),
+  })
+
   const decide = (decision: Decision, number?: string) => {
     if (screen.status !== 'asking') return
     const { question } = screen
@@ -200,7 +195,7 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
     void step(
       attempt,
       (answer) => {
-        if (answer.ok) return show({ status: decision === 'confirm' ? 'confirmed' : 'declined' })
+        if (answer.ok) return show(decision === 'confirm' ? confirmed() : { status: 'declined' })
         // The server has forgotten the ticket: it was decided minutes ago, perhaps by this very answer.
         const isOver = answer.code === 'TICKET_SETTLED' || answer.code === 'TICKET_NOT_FOUND'
         if (isOver && isUncertain) return show({ status: 'settled', answered: decision })
@@ -231,7 +226,7 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
     const answer = await api.scan(ticket)
     if (signal.aborted || screen !== before) return
     if (answer.ok)
-      return show({ ...before, question: questionOf(ticket, answer.value, before.question.isListed === true) })
+      return show({ ...before, question: questionFor(ticket, answer.value, before.question.isListed === true) })
     if (answer.react !== 'retry') failed(answer)
   }
 
@@ -272,6 +267,14 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
         () => api.report(ticket),
         (answer) => (answer.ok ? show({ status: 'declined' }) : failed(answer)),
       )
+    },
+    agree: () => {
+      if (screen.status !== 'confirmed' || screen.messages !== 'offered') return
+      const before = screen
+      messages.ask((isAgreed) => {
+        // Who says no is not asked again here.
+        if (screen === before) show({ status: 'confirmed', ...(isAgreed ? { messages: 'agreed' } : {}) })
+      })
     },
     giveNumber: (answer) => leaveNumber(() => phoneNumber.press(answer)),
     skipNumber: () => leaveNumber(phoneNumber.skip),

@@ -7,6 +7,7 @@ import { createConnection } from './connection.ts'
 import { createDevicesPage } from './devices.ts'
 import type { DevicesPage } from './devices-screen.ts'
 import { createLoginPage } from './login.ts'
+import { createLoginMessages } from './login-messages.ts'
 import type { LoginPage } from './login-screen.ts'
 import { createMessagesPage } from './messages.ts'
 import type { MessagesPage } from './messages-screen.ts'
@@ -38,6 +39,8 @@ export interface ProgramOptions {
    * person is. Calls `failed` if that is not possible. @default nothing
    */
   askNumber?: (failed: () => void) => void
+  /** Id of the template of the message about a request to log in. @default there is none */
+  loginTemplate?: string
   /** Milliseconds since 1970. @default Date.now */
   now?: () => number
   /** Returns numbers in `[0, 1)` for the jitter of retries. */
@@ -61,13 +64,15 @@ export interface Program {
 }
 
 export const createProgram = (options: ProgramOptions): Program => {
-  const { wx, demo, app, asksPhoneNumber = false, now = Date.now, random = Math.random } = options
+  const { wx, demo, app, asksPhoneNumber = false, loginTemplate = '' } = options
+  const { now = Date.now, random = Math.random } = options
   const origin = options.origin.replace(/\/+$/, '')
   const { fetch, now: serverNow } = createServerClock(createWxFetch(wx), now)
   const page = createWxPage(wx)
   const text = createText(baseOf(wx).language, serverNow)
   const loginCode = demo ? async () => `demo:${demo}` : () => wxLoginCode(wx)
   const phoneNumber = createPhoneNumber(createWxStorage(wx), asksPhoneNumber, options.askNumber)
+  const messages = createLoginMessages(wx, loginTemplate)
   const common = { origin, fetch, loginCode, now, phoneNumber, ...(app ? { app } : {}) }
   const phone = createTokens({ ...common, clientId: 'phone' })
   const application = createTokens({ ...common, clientId: 'miniprogram' })
@@ -79,7 +84,7 @@ export const createProgram = (options: ProgramOptions): Program => {
 
   return {
     text,
-    login: (onChange) => createLoginPage({ api, phoneNumber, page, now, random }, onChange),
+    login: (onChange) => createLoginPage({ api, phoneNumber, messages, page, now, random }, onChange),
     devices: (onChange) => createDevicesPage({ devices, tokens: phone, page, random }, onChange),
     activity: (onChange) => createActivityPart({ api, devices, tokens: phone, page, random }, onChange),
     messages: (onChange) => createMessagesPage(connection, onChange),

@@ -55,6 +55,9 @@ export const en: typeof zh = {
     waiting: 'These ask for your answer',
     pushedCaution: 'Confirm only if you have just started this yourself, and see what the other screen displays.',
     notMe: 'This was not me',
+    tellMe: 'Message me about the next request',
+    tellMeHint: 'WeChat asks you. Each yes is good for one message.',
+    willTell: 'WeChat will message you when the next request to log in comes.',
     foreign: '{app} belongs to somebody else. It would get:',
     scopes: {
       openid: 'an id that stands for you',

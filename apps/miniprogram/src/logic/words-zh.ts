@@ -51,6 +51,9 @@ export const zh = {
     waiting: '等待你的答复',
     pushedCaution: '只有当你刚刚自己发起、并且看到了另一屏幕的内容时才确认。',
     notMe: '不是我本人',
+    tellMe: '下次请求登录时通知我',
+    tellMeHint: '微信会征求你的同意，每次同意只发一条消息。',
+    willTell: '下次有登录请求时，微信会给你发消息。',
     foreign: '{app} 不属于本公司。它将获得：',
     scopes: {
       openid: '代表你的标识',

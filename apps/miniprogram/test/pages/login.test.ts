@@ -68,6 +68,50 @@ describe('the phone number', () => {
   })
 })
 
+describe('what applications have sent', () => {
+  const waiting = { ticket: scene, client: 'desk', app: 'Front <b>desk</b>', requestedAt: new Date().toISOString() }
+
+  it('stands above the way to scan, and a tap opens one', async () => {
+    const requests = [{ ...waiting, message: 'Desk 4', expiresIn: 60 }]
+    const page = open({ screen: { status: 'no-code', requests } })
+    expect(page.text()).toMatch(new RegExp(`^${words.waiting}Front <b>desk</b>Desk 4 · 刚刚${words.howTo}`))
+    await page.touch('.request')
+    expect(page.calls.at(-1)).toEqual(['openRequest', scene])
+    page.show({ status: 'no-code', requests: [] })
+    expect(page.text()).not.toContain(words.waiting)
+    page.close()
+  })
+
+  it('is asked about without the address of its server, and the person may say: this was not me', async () => {
+    const request = { ...question().request, userCode: '', pushed: { message: 'Desk 4' } }
+    const screen = { status: 'asking', question: question({ request, isListed: true }) } as const
+    const page = open({ screen })
+    expect(page.text()).toContain('Desk 4')
+    expect(page.text('.caution')).toBe(words.pushedCaution)
+    for (const part of ['203.0.113.7', 'Firefox', 'Windows']) expect(page.text()).not.toContain(part)
+    await page.tap('.not-me')
+    expect(page.calls.at(-1)).toEqual(['report'])
+    page.show({ ...screen, question: question({ request: { ...request, pushed: {} }, isListed: true }) })
+    expect(page.count('.compare')).toBe(0)
+    page.close()
+    const scanned = open({ screen: { status: 'asking', question: question() } })
+    expect(scanned.count('.not-me')).toBe(0)
+    scanned.close()
+  })
+
+  it('may come with a message of WeChat, which is asked for on a tap after a login', async () => {
+    const page = open({ screen: { status: 'confirmed', messages: 'offered' } })
+    expect(page.text()).toContain(`${words.tellMe}${words.tellMeHint}`)
+    await page.tap('.tell')
+    expect(page.calls.at(-1)).toEqual(['agree'])
+    page.show({ status: 'confirmed', messages: 'agreed' })
+    expect([page.count('.tell'), page.text('.told')]).toEqual([0, words.willTell])
+    page.show({ status: 'confirmed' })
+    expect([page.count('.tell'), page.count('.told')]).toEqual([0, 0])
+    page.close()
+  })
+})
+
 describe('the question', () => {
   it('says that a device asks, whose it is, and what it would get', () => {
     const { request } = question()

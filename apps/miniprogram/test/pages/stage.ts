@@ -42,6 +42,9 @@ const methods: Record<PartName, readonly string[]> = {
     'open',
     'ask',
     'findUserCode',
+    'openRequest',
+    'report',
+    'agree',
     'giveCheck',
     'giveNumber',
     'skipNumber',
@@ -79,6 +82,8 @@ export interface Shown<Screen> {
   show(screen: Screen): void
   /** A finger on a button of the library. */
   tap(selector: string): Promise<void>
+  /** A finger on a row of the library. */
+  touch(selector: string): Promise<void>
   /** What a component of the library tells the page. */
   send(selector: string, event: string, detail: object): void
   close(): void
@@ -187,6 +192,10 @@ export const loadPage = <Screen>(folder: string, path: string, part: PartName) =
         const button = one(selector).querySelector('.t-button')
         if (!button) throw new Error(`${selector} is no button`)
         button.dispatchEvent('tap')
+        await settled()
+      },
+      touch: async (selector) => {
+        one(selector).querySelector('.t-cell')?.dispatchEvent('tap')
         await settled()
       },
       send: (selector, event, detail) => one(selector).instance.triggerEvent(event, detail),

@@ -21,6 +21,7 @@ type Methods = {
   onFind(): void
   onRequest(event: Tap): void
   onNotMe(): void
+  onTell(): void
   onCheck(): void
   onNumber(event: WechatMiniprogram.CustomEvent<ButtonAnswer>): void
   onSkipNumber(): void
@@ -92,6 +93,10 @@ Component<Data, Record<never, never>, Methods, [], Own, true>({
     },
     onNotMe() {
       this.part?.report()
+    },
+    // WeChat takes the question only here, while it handles the tap.
+    onTell() {
+      this.part?.agree()
     },
     onCheck() {
       this.part?.giveCheck(this.data.typed)

@@ -30,6 +30,9 @@ interface Asking {
   error: string
 }
 
+/** Of the message about the next request to log in. Empty: nothing is said of it. */
+type Messages = '' | 'offered' | 'agreed'
+
 /** The data of the page. No value is undefined. */
 export type LoginView =
   | { kind: 'wait'; title: string }
@@ -37,7 +40,7 @@ export type LoginView =
   | { kind: 'enter'; error: string; requests: readonly { ticket: string; app: string; about: string }[] }
   | { kind: 'check'; busy: boolean; error: string }
   | Asking
-  | { kind: 'result'; theme: Theme; title: string; hint: string; action: Action; label: string }
+  | { kind: 'result'; theme: Theme; title: string; hint: string; action: Action; label: string; messages: Messages }
 
 /** Every warning but that of an ordinary link is a reason to decline. */
 const toneOf = (warning: Warning): Asking['tone'] => (warning === 'link' ? 'info' : 'error')
@@ -52,6 +55,7 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
     hint,
     action,
     label: action === 'retry' ? words.retry : login[action],
+    messages: screen.status === 'confirmed' ? (screen.messages ?? '') : '',
   })
 
   switch (screen.status) {
