@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { CIBA_GRANT } from '@saoma/protocol'
 import { onCleanup, plainEnv, startProcess, until } from '@saoma/testing'
 import { createClientList } from '../src/access/client-list.ts'
 import { parseClients } from '../src/access/read-clients.ts'
@@ -76,6 +77,27 @@ test('a TV is added with a grant of its own and without an address', async () =>
   expect((await clientsIn(file)).clients.get('both')?.grants).toEqual(['authorization_code', DEVICE])
 })
 
+test('a server that asks phones is added with a grant of its own, and perhaps where it is told', async () => {
+  const file = await fileOf()
+  const added = await run('add', 'desk', '--name', 'Front desk', '--push', '--first-party', '--file', file)
+  expect([added.code, added.said]).toEqual([0, expect.stringContaining('shown once')])
+  const bank = ['bank', '--name', 'Bank', '--push', '--refresh', '--verify', 'tap']
+  const answered = 'https://bank.example.com/answered'
+  expect((await run('add', ...bank, '--notify', answered, '--file', file)).code).toBe(0)
+  const { clients, problems } = await clientsIn(file)
+  expect(problems).toEqual([])
+  expect(clients.get('desk')).toMatchObject({ type: 'confidential', redirectUris: [], grants: [CIBA_GRANT] })
+  expect(clients.get('desk')).not.toHaveProperty('notificationEndpoint')
+  expect(clients.get('bank')).toMatchObject({
+    grants: [CIBA_GRANT, 'refresh_token'],
+    notificationEndpoint: answered,
+    verify: 'tap',
+  })
+  const both = [...wiki.slice(1), '--push']
+  expect((await run('add', 'both', ...both, '--file', file)).code).toBe(0)
+  expect((await clientsIn(file)).clients.get('both')?.grants).toEqual(['authorization_code', CIBA_GRANT])
+})
+
 test.each([
   [2, ['add', 'web', '--name', 'x', '--redirect', 'https://a.example/'], 'not web, phone or miniprogram'],
   [2, ['add', 'wiki', '--redirect', 'https://a.example/'], '--name'],
@@ -83,6 +105,19 @@ test.each([
   [2, ['remove', 'wiki', '--device'], '--device is an option of add'],
   [2, ['list', '--public'], '--public is an option of add'],
   [2, ['add', 'app', '--name', 'x', '--verify', 'passkey'], '--verify is one of tap, number, network'],
+  [2, ['remove', 'wiki', '--push'], '--push is an option of add'],
+  [
+    1,
+    ['add', 'app', '--name', 'x', '--push', '--public'],
+    'grant_types must not have urn:openid:params:grant-type:ciba',
+  ],
+  [1, ['add', 'app', '--name', 'x', '--push', '--verify', 'network'], 'verify must not be network'],
+  [1, ['add', 'app', '--name', 'x', '--device', '--notify', 'https://a.example/'], 'is of no use without urn:openid'],
+  ...['http://a.example/', 'https://a.example/#f', 'no address'].map((uri): [number, string[], string] => [
+    1,
+    ['add', 'app', '--name', 'x', '--push', '--notify', uri],
+    'backchannel_client_notification_endpoint must be an address with https',
+  ]),
   [2, ['frobnicate'], 'There is no command "frobnicate"'],
   [
     1,

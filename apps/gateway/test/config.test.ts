@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onCleanup } from '@saoma/testing'
 import { ConfigError, readConfig } from '../src/config/config.ts'
+import { messageData } from '../src/config/login-template.ts'
 import { misspelled } from '../src/config/misspelled.ts'
 
 const secret = 'x'.repeat(32)
@@ -438,6 +439,52 @@ test('further mini-programs are a JSON list, whose secrets no message quotes', (
   expect(problemsOf({ ...demo, WECHAT_APPS: JSON.stringify([second]) })).toEqual([
     expect.stringContaining('WECHAT_APPS has further mini-programs'),
   ])
+})
+
+describe('the message of WeChat about a request to log in', () => {
+  const id = 'AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_abcde'
+  const template = (text: string) => ({ ...real, WECHAT_LOGIN_TEMPLATE: text })
+
+  test('is a template and what its fields say', () => {
+    expect(readConfig(real).wechat).not.toHaveProperty('loginTemplate')
+    expect(readConfig(template(` ${id}  thing1=app time2=time `)).wechat?.loginTemplate).toEqual({
+      id,
+      fields: [
+        { name: 'thing1', says: 'app' },
+        { name: 'time2', says: 'time' },
+      ],
+    })
+    expect(readConfig(template(`${id} character_string3=app`)).wechat?.loginTemplate?.fields).toHaveLength(1)
+  })
+
+  test.each([
+    ['only an id', id, 'must be the id of a template and what its fields say'],
+    ['only fields', 'thing1=app', 'must be the id of a template and what its fields say'],
+    ['an id with a space', `${id.slice(0, 20)}! thing1=app`, 'must be the id of a template'],
+    ['a field without a number', `${id} thing=app`, 'must be the id of a template'],
+    ['a field that says something else', `${id} thing1=person`, 'must be the id of a template'],
+    ['commas', `${id} thing1=app,time2=time`, 'must be the id of a template'],
+    ['a field twice', `${id} thing1=app thing1=time`, 'names a field twice'],
+  ])('is refused with %s', (_, text, says) => {
+    expect(problemsOf(template(text))).toEqual([expect.stringMatching(new RegExp(`^WECHAT_LOGIN_TEMPLATE ${says}`))])
+  })
+
+  test('is of no use without WeChat', () => {
+    expect(problemsOf({ ...demo, WECHAT_LOGIN_TEMPLATE: `${id} thing1=app` })).toEqual([
+      'WECHAT_LOGIN_TEMPLATE is of no use without WECHAT_APPID and WECHAT_SECRET',
+    ])
+  })
+
+  test('has a name of twenty characters at most, and the time of China', () => {
+    const fields = [
+      { name: 'thing1', says: 'app' },
+      { name: 'time2', says: 'time' },
+    ] as const
+    expect(messageData(fields, { app: '𠮷'.repeat(30), now: new Date('2026-11-30T16:05:00Z') })).toEqual({
+      thing1: { value: '𠮷'.repeat(20) },
+      time2: { value: '2026-12-01 00:05' },
+    })
+  })
 })
 
 describe('the settings of the company’s own app', () => {

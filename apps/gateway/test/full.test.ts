@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { DEVICE_CODE_GRANT, TOKEN_EXCHANGE_GRANT } from '@saoma/protocol'
+import { CIBA_GRANT, DEVICE_CODE_GRANT, TOKEN_EXCHANGE_GRANT } from '@saoma/protocol'
 import { createRedis } from '@saoma/redis'
 import {
   type Answer,
@@ -25,6 +25,7 @@ import {
   until,
   webToken,
 } from '@saoma/testing'
+import { decodeJwt } from 'jose'
 import { json, startBusinessServer } from './business-server.ts'
 import { openOperator } from './fixtures.ts'
 import { AUDIENCE, createJwtSigner, ISSUER } from './jwt-signer.ts'
@@ -147,6 +148,19 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
     await scan(origin, allowed.ticket, another)
     await confirm(origin, allowed.ticket, another)
     const { user: dan } = await webToken(origin, 'dan')
+    // Servers have sent requests to phones. One is answered.
+    const subOf = (bearer: string) => String(decodeJwt(bearer).sub)
+    const push = (login_hint: string) =>
+      request<{ ticket: string; auth_req_id: string; number: string }>(`${origin}/oidc/backchannel`, {
+        form: { client_id: 'desk', client_secret: SECRET, scope: 'openid', login_hint },
+      })
+    const [{ body: waiting }, { body: answered }] = [await push(subOf(phone)), await push(subOf(another))]
+    await scan(origin, answered.ticket, another)
+    await confirm(origin, answered.ticket, another, { json: { number: answered.number } })
+    const takeSent = ({ auth_req_id }: { auth_req_id: string }) =>
+      request(`${origin}/oidc/token`, {
+        form: { grant_type: CIBA_GRANT, client_id: 'desk', client_secret: SECRET, auth_req_id },
+      })
     const asked = { client_id: 'wiki', redirect_uri: REDIRECT, response_type: 'code', scope: 'openid' }
     const authorize = `/oidc/auth?${new URLSearchParams(asked)}`
     const visitor = createBrowser(OWN, [origin])
@@ -257,7 +271,9 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
       'get /tickets/:ticket': () => get(`/v1/tickets/${fresh.ticket}`, fresh.device_code),
       'post /tickets/:ticket/resume': () => post(`/v1/tickets/${fresh.ticket}/resume`, ''),
       'get /me/requests': () => get('/v1/me/requests', phone),
-      'post /me/requests/:ticket/report': () => post(`/v1/me/requests/${fresh.ticket}/report`, phone),
+      'oidc poll, of a server': () => takeSent(waiting),
+      'oidc redeem, of a server': () => takeSent(answered),
+      'post /me/requests/:ticket/report': () => post(`/v1/me/requests/${waiting.ticket}/report`, phone),
       'get /me/browsers': () => get('/v1/me/browsers'),
       'delete /me/browsers/:browser': () =>
         request(`${origin}/v1/me/browsers/${'x'.repeat(43)}`, { method: 'DELETE', bearer: token }),
@@ -283,10 +299,7 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
         }),
       'oidc push': () => request(`${origin}/oidc/request`, { form: { ...asked, client_secret: SECRET } }),
       'oidc device': () => attemptTicket(origin),
-      'oidc backchannel': () =>
-        request(`${origin}/oidc/backchannel`, {
-          form: { client_id: 'desk', client_secret: SECRET, scope: 'openid', login_hint: dan },
-        }),
+      'oidc backchannel': () => push(subOf(another)),
       'oidc device, of an application': () => attemptTicket(origin, { form: { client_id: 'kiosk', scope: 'openid' } }),
       'oidc poll, of an application': () => redeem(origin, shown.device_code, { form: deviceForm(shown.device_code) }),
       'oidc redeem, of an application': () =>
@@ -339,9 +352,11 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
         'oidc exchange',
         'oidc refresh',
         'oidc redeem',
+        'oidc backchannel',
+        'oidc redeem, of a server',
       ]),
     )
-    // Somebody can always be locked out and deleted.
+    // Somebody can always be locked out and deleted, and say: this was not me.
     const possible = /^get \/sessions$|report$|disable|^delete \/accounts\/:sub$|administrator|logins|nodes|people/
     expect(refused.filter((door) => possible.test(door))).toEqual([])
 
@@ -367,5 +382,9 @@ describe.each(Object.keys(topologies) as (keyof typeof topologies)[])('a full %s
     )
     expect((await refresh(origin, kept.refresh_token)).status).toBe(200)
     expect((await redeem(origin, '', { form: deviceForm(allowed.device_code) })).status).toBe(200)
+    expect((await takeSent(answered)).status).toBe(200)
+    // The report has counted.
+    expect(await takeSent(waiting)).toMatchObject({ status: 400, body: { error: 'access_denied' } })
+    expect(await push(subOf(phone))).toMatchObject({ status: 429, body: { code: 'RATE_LIMITED' } })
   })
 })

@@ -18,8 +18,10 @@ import {
   request,
   scan,
   startCluster,
+  testAdminKey,
 } from '@saoma/testing'
 import { decodeJwt, exportJWK, SignJWT } from 'jose'
+import { testClients } from './relying-party.ts'
 
 /*
  * A browser where somebody has logged in before asks that person's phone. Nobody else's browser can. Each
@@ -31,7 +33,7 @@ let turn = 0
 const node = () => cluster.nodes[turn++ % cluster.nodes.length]?.origin ?? ''
 
 beforeAll(async () => {
-  cluster = await startCluster({ nodes: 2 })
+  cluster = await startCluster({ nodes: 2, env: { SAOMA_CLIENTS: testClients } })
 })
 afterAll(() => cluster.stop())
 
@@ -62,15 +64,20 @@ const somebody = async () => {
 const CODE = '/oidc/device/auth'
 const web = { client_id: 'web', scope: 'openid profile offline_access', verification: 'number' }
 /** A page asks for a code, and for the phone of a person. */
-const ask = async (browser: Browser, sub: string, proof?: string): Promise<DeviceAuthorization> =>
-  createTicket(node(), { form: { ...web, browser_of: sub, browser_proof: proof ?? (await browser.prove(CODE)) } })
+const ask = async (
+  browser: Browser,
+  sub: string,
+  proof?: string,
+  client: Record<string, string> = web,
+): Promise<DeviceAuthorization> =>
+  createTicket(node(), { form: { ...client, browser_of: sub, browser_proof: proof ?? (await browser.prove(CODE)) } })
 
-const finish = async (browser: Browser, device_code: string) =>
+const finish = async (browser: Browser, device_code: string, proof?: string) =>
   (
     await request<TokenSet>(`${node()}/oidc/token`, {
       form: {
         ...{ grant_type: DEVICE_CODE_GRANT, client_id: 'web', device_code },
-        browser_proof: await browser.prove('/oidc/token'),
+        browser_proof: proof ?? (await browser.prove('/oidc/token')),
       },
     })
   ).body
@@ -121,6 +128,9 @@ test('strangers reach no phone: without a key, with another one, or with a proof
     ['no proof', createTicket(node(), { form: { ...web, browser_of: sub } })],
     ['a proof that was used', ask(browser, sub, used)],
     ['a proof for another request', browser.prove('/oidc/token').then((proof) => ask(browser, sub, proof))],
+    ['a proof for another site', ask(browser, sub, await browser.prove(CODE, { htu: `https://evil.example${CODE}` }))],
+    ['a proof of another method', ask(browser, sub, await browser.prove(CODE, { htm: 'GET' }))],
+    ['the client of an application', ask(browser, sub, await browser.prove(CODE), { client_id: 'kiosk', scope: 'openid' })],
     ['an old proof', browser.prove(CODE, { iat: 1 }).then((proof) => ask(browser, sub, proof))],
     ['garbage', ask(browser, sub, 'x.y.z')],
     ['the key of somebody else', ask(browser, other.sub)],
@@ -179,4 +189,58 @@ test('"this was not me" forgets the browser that asked', async () => {
   expect(reported).toMatchObject({ status: 200, body: { state: { status: 'rejected' } } })
   expect(await browsersOf(phone)).toEqual([])
   expect((await ask(browser, sub)).pushed).toBeUndefined()
+})
+
+test('what a forgotten browser has asked is not listed any more, and its code is one as always', async () => {
+  const { phone, sub } = await somebody()
+  const [one, two] = [await newBrowser(), await newBrowser()]
+  await logIn(one, phone)
+  await logIn(two, phone)
+  const [first, second] = [await ask(one, sub), await ask(two, sub)]
+  expect((await inboxOf(phone)).map(({ ticket }) => ticket)).toEqual([second.ticket, first.ticket])
+  const [last] = await browsersOf(phone)
+  await request(`${node()}/v1/me/browsers/${last?.id}`, { method: 'DELETE', bearer: phone })
+  expect((await inboxOf(phone)).map(({ ticket }) => ticket)).toEqual([first.ticket])
+  expect((await ask(two, sub)).pushed).toBeUndefined()
+  // Whoever sits there may be logged in by a scan.
+  const other = await somebody()
+  expect((await scan(node(), second.ticket, other.phone)).body).toMatchObject({ verification: 'tap' })
+  await confirm(node(), second.ticket, other.phone)
+  expect(await finish(two, second.device_code)).toMatchObject({ browser_remembered: true })
+  expect(await browsersOf(other.phone)).toHaveLength(1)
+  expect(await browsersOf(phone)).toHaveLength(1)
+})
+
+test('a proof counts once, also at both nodes at the same time', async () => {
+  const { phone, sub } = await somebody()
+  const browser = await newBrowser()
+  await logIn(browser, phone)
+  const proof = await browser.prove(CODE)
+  const asked = await Promise.all(Array.from({ length: 6 }, () => ask(browser, sub, proof)))
+  expect(asked.filter(({ pushed }) => pushed)).toHaveLength(1)
+  expect(await inboxOf(phone)).toHaveLength(1)
+
+  // Whoever has seen a proof is not remembered with it.
+  const seen = await browser.prove('/oidc/token')
+  const other = await somebody()
+  for (const expected of [{ browser_remembered: true }, {}]) {
+    const { ticket, device_code } = await createTicket(node(), { form: web })
+    await scan(node(), ticket, other.phone)
+    await confirm(node(), ticket, other.phone)
+    const { browser_remembered } = await finish(browser, device_code, seen)
+    expect({ ...(browser_remembered ? { browser_remembered } : {}) }).toEqual(expected)
+  }
+})
+
+test('a session that was not me takes its browser along, and nobody disabled is asked', async () => {
+  const { phone, sub } = await somebody()
+  const [mine, stolen] = [await newBrowser(), await newBrowser()]
+  await logIn(mine, phone)
+  const { sid } = decodeJwt(String((await logIn(stolen, phone)).access_token))
+  await request(`${node()}/v1/sessions/${sid}/report`, { method: 'POST', bearer: phone })
+  expect((await ask(stolen, sub)).pushed).toBeUndefined()
+  expect((await ask(mine, sub)).pushed).toBe(true)
+  const disable = `${cluster.nodes[0]?.internalOrigin}/v1/admin/accounts/${sub}/disable`
+  expect((await request(disable, { method: 'POST', bearer: testAdminKey })).status).toBe(200)
+  expect((await ask(mine, sub)).pushed).toBeUndefined()
 })

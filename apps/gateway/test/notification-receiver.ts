@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { type Certificate, onCleanup } from '@saoma/testing'
@@ -16,11 +17,16 @@ export interface NotificationReceiver {
   readonly notifications: readonly Notification[]
   /** The status with which it answers from now on. @default 204 */
   status: number
+  /** How it answers from now on. @default with its status */
+  answer: (res: ServerResponse) => void
   /** Resolves with the next notification that nobody has waited for yet. */
   next(): Promise<Notification>
 }
 
-export const startNotificationReceiver = async ({ certFile, keyFile }: Certificate): Promise<NotificationReceiver> => {
+export const startNotificationReceiver = async (
+  { certFile, keyFile }: Certificate,
+  { host = '127.0.0.1', port = 0 }: { host?: string; port?: number } = {},
+): Promise<NotificationReceiver> => {
   const notifications: Notification[] = []
   let taken = 0
   const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile) }
@@ -29,20 +35,20 @@ export const startNotificationReceiver = async ({ certFile, keyFile }: Certifica
     for await (const chunk of req) chunks.push(chunk)
     const { authorization = '' } = req.headers
     notifications.push({ authorization, body: JSON.parse(Buffer.concat(chunks).toString()) })
-    res.statusCode = receiver.status
-    res.end()
     server.emit('notification')
+    receiver.answer(res)
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(port, host)
   await once(server, 'listening')
   onCleanup(() => {
     server.closeAllConnections()
     server.close()
   })
   const receiver: NotificationReceiver = {
-    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}/answered`,
+    url: `https://${host}:${(server.address() as AddressInfo).port}/answered`,
     notifications,
     status: 204,
+    answer: (res) => void res.writeHead(receiver.status).end(),
     next: async () => {
       while (notifications.length <= taken) await once(server, 'notification')
       return notifications[taken++] as Notification

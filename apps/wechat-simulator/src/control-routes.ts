@@ -75,9 +75,11 @@ export const controlRoutes = (states: readonly [State, ...State[]]): Router => {
     app.messages.agree(app.logins.openidOf(person), template)
     ctx.body = {}
   })
-  /** The latest messages of the first app, oldest first. */
+  /** The latest messages of each app, oldest first. */
   router.get('/messages', (ctx) => {
-    ctx.body = { messages: state.messages.last() }
+    ctx.body = {
+      messages: states.flatMap(({ appid, messages }) => messages.last().map((each) => ({ appid, ...each }))),
+    }
   })
 
   /** A person taps a link. Returns what `wx.getEnterOptionsSync()` gives to the opened mini-program. */

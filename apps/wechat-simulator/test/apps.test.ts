@@ -41,3 +41,32 @@ test('a code of the button for the phone number gives the number once', async ()
   expect((await ask(undefined)).errcode).toBe(47001)
   expect((await ask('x', {})).errcode).toBe(41001)
 })
+
+test('each consent of a person is good for one subscription message of an app', async () => {
+  const { json, stableToken } = await start({ openPlatform: 'the company', others: [other] })
+  const { access_token } = await stableToken()
+  const { js_code } = await json('/simulator/login', { body: { person: 'li' } })
+  const query = { appid, secret, js_code: String(js_code), grant_type: 'authorization_code' }
+  const { openid: touser } = await json('/sns/jscode2session', { query })
+  const send = (more: object = {}) =>
+    json('/cgi-bin/message/subscribe/send', {
+      query: { access_token },
+      body: { touser, template_id: 'a', page: 'pages/login/index', data: { thing1: { value: 'Desk' } }, ...more },
+    })
+  const agree = (app: string) =>
+    json('/simulator/messages/agree', { body: { person: 'li', template: 'a', appid: app } })
+  expect((await send()).errcode).toBe(43101)
+  await agree(other.appid)
+  expect((await send()).errcode).toBe(43101)
+  await agree(appid)
+  expect((await send({ template_id: 'b' })).errcode).toBe(43101)
+  expect((await send({ data: { thing1: { value: 'x'.repeat(21) } } })).errcode).toBe(47003)
+  expect((await send({ data: { time1: { value: 'Tuesday' } } })).errcode).toBe(47003)
+  expect((await send({ data: {}, touser: undefined })).errcode).toBe(47001)
+  expect(await send()).toMatchObject({ errcode: 0, msgid: expect.any(Number) })
+  expect((await send()).errcode).toBe(43101)
+  const { messages } = await json('/simulator/messages')
+  expect(messages).toEqual([
+    { appid, to: touser, template: 'a', page: 'pages/login/index', data: { thing1: { value: 'Desk' } } },
+  ])
+})

@@ -82,9 +82,11 @@ export const createPings = (
       return true
     } catch (error) {
       const { response } = error as { response?: Response }
+      // The provider takes 200 and 204 alone.
+      const isTaken = response?.ok === true
       const reason = response ? `status ${response.status}` : reasonOf(error)
       const isOver = reason === 'ADDRESS_REFUSED' || (response !== undefined && response.status < 500)
-      onCalled(clientId, isOver ? 'failed' : 'again', reason)
+      onCalled(clientId, isTaken ? 'told' : isOver ? 'failed' : 'again', reason)
       return isOver
     }
   }

@@ -104,6 +104,9 @@ const readPhone = jsonOf(
 const hadNoEffect = (failed: Outcome<unknown>): boolean =>
   failed.kind === 'refused' || (failed.kind === 'unreachable' && !failed.sent)
 
+/** The person has agreed to no message, or has had it. That is the usual answer, and no failure of a call. */
+const NO_CONSENT = 43_101
+
 /** @throws TypeError for an invalid address or page */
 export const createWechat = (redis: RedisClients, options: WechatOptions): Wechat => {
   const { appid, secret, page, envVersion = 'release', timeoutMs = 3_000, onEvent = () => {} } = options
@@ -121,6 +124,7 @@ export const createWechat = (redis: RedisClients, options: WechatOptions): Wecha
     if (outcome.kind === 'body') return onEvent({ kind: 'unexpected', api, ms })
     if (outcome.kind === 'status') return onEvent({ kind: 'unexpected', api, ms, status: outcome.status })
     const { kind, ...detail } = outcome
+    if ('errcode' in detail && detail.errcode === NO_CONSENT) return onEvent({ kind: 'answered', api, ms })
     if ('errcode' in detail) onEvent({ kind: 'refused', api, ms, ...detail })
     else onEvent({ kind: 'unreachable', api, ms, reason: detail.reason })
   }
