@@ -69,6 +69,7 @@ export const createScreens = (originOf: () => string): Screens => {
     await page.evaluate(() => {
       localStorage.clear()
       sessionStorage.clear()
+      indexedDB.deleteDatabase('saoma')
     })
     await page.context().clearCookies()
     if (viewport) await page.setViewportSize(viewport)

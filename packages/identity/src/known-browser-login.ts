@@ -18,7 +18,7 @@ export interface KnownBrowserLoginDeps {
 
 /** What the page sends besides, in the form of its request. */
 interface Sent {
-  /** The person who has logged in here before. */
+  /** The person who has logged in here before. For tokens: if they are this person's, it stays remembered. */
   browser_of?: unknown
   /** A proof of this browser's key for this request, in the form of RFC 9449. */
   browser_proof?: unknown
@@ -76,10 +76,17 @@ export const createKnownBrowserLogin = (
       try {
         const { Account, Grant, DeviceCode } = ctx.oidc.entities
         if (ctx.status !== 200 || !DeviceCode || !Account || !Grant) return
+        const { accountId: sub } = Account
+        const { browser_of: former } = Object(ctx.oidc.body) as Sent
+        if (former !== undefined && former !== sub) return
         const jkt = await provenKey(ctx, '/oidc/token')
         if (jkt === undefined) return
-        await browsers.remember(Account.accountId, jkt, { ...describe(ctx), sid: Grant.jti })
-        ctx.body = { ...(ctx.body as object), browser_remembered: true }
+        // Nobody has asked anew, and the person may have taken it off the list.
+        if (former !== undefined && !(await browsers.knows(sub, jkt))) return
+        await browsers.remember(sub, jkt, { ...describe(ctx), sid: Grant.jti })
+        const { name } = await Account.claims('id_token', 'profile', {}, [])
+        const told = typeof name === 'string' && name !== '' ? { remembered_name: name } : {}
+        ctx.body = { ...(ctx.body as object), browser_remembered: true, ...told }
       } catch {
         // The login has succeeded. The next one is by a scan.
       }

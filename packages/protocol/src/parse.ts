@@ -49,6 +49,7 @@ const Tokens = v.object({
   refresh_token: v.optional(v.string()),
   phone_code: v.optional(v.string()),
   browser_remembered: v.optional(v.literal(true)),
+  remembered_name: v.optional(v.string()),
 })
 
 export const Scan = v.object({

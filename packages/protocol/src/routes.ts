@@ -36,6 +36,8 @@ export interface TokenSet {
   phone_code?: string
   /** This browser is remembered: by the key that it has proven, it may ask the person's phone next time. */
   browser_remembered?: true | undefined
+  /** With it: how the page may name the person next time. Missing if the account has no name. */
+  remembered_name?: string | undefined
 }
 
 /** Error body of the `/oidc` routes (RFC 6749 section 5.2). */

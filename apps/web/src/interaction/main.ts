@@ -49,6 +49,7 @@ const login = (details: Details): TemplateResult => {
         lang=${document.documentElement.lang}
         client-id=${clientId}
         scope="openid"
+        remember
         @saoma-login=${({ detail }: SaomaLoginEvents['saoma-login']) =>
           finish(details, 'login', detail.tokens.access_token)}
       ></saoma-login>

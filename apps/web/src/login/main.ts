@@ -35,6 +35,7 @@ const welcome = (): TemplateResult => html`
     <saoma-login
       lang=${document.documentElement.lang}
       .ticket=${ticket}
+      remember
       @saoma-picture=${(event: CustomEvent<{ plain: boolean }>) => {
         plain = event.detail.plain
         update()

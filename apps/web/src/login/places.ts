@@ -87,8 +87,9 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
   const forget = (browser: KnownBrowser) =>
     act(async () => {
       const answer = await browsers.forget(browser.id)
-      if (answer.ok || answer.code === 'NOT_FOUND') known = known.filter(({ id }) => id !== browser.id)
-      else check(answer)
+      if (!answer.ok && answer.code !== 'NOT_FOUND') return void check(answer)
+      known = known.filter(({ id }) => id !== browser.id)
+      said = fill(say().forgot, { place: placeOf(browser) })
     })
 
   const endOthers = () =>
@@ -148,7 +149,7 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
               (browser) => html`<li>
                 <div>
                   <strong>${placeOf(browser)}</strong>
-                  <span>${fill(say().since, { time: moment(Date.parse(browser.last)) })} · <span class="mono">${browser.ip}</span></span>
+                  <span>${fill(say().lastLogin, { time: moment(Date.parse(browser.last)) })} · <span class="mono">${browser.ip}</span></span>
                 </div>
                 <span class="acts">
                   <button class="button quiet forget" type="button" ?disabled=${busy} @click=${() => forget(browser)}>

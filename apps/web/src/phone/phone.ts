@@ -47,6 +47,10 @@ export interface Phone {
   open(ticket: string): Promise<void>
   /** Declines it: this was not me. */
   report(): Promise<void>
+  /** Whether the last request was opened from the list of requests. */
+  readonly hasList: boolean
+  /** Back to that list. */
+  list(): void
   /** `number`: what the person has typed, if a number is asked for. */
   decide(decision: Decision, number?: string): Promise<void>
   close(): void
@@ -68,6 +72,7 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
   let screen: Screen = { status: 'choosing' }
   let name = ''
   let token = ''
+  let hasList = false
   let deadline: ReturnType<typeof setTimeout> | undefined
 
   /**
@@ -134,6 +139,7 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
       return failed(answer, () => void choose(chosen))
     }
     token = answer.value.access_token
+    hasList = false
     if (ticket) await scan(ticket)
     else type()
   }
@@ -154,7 +160,14 @@ export const createPhone = (api: PhoneApi, ticket: string | undefined, update: (
       if (answer.code === 'NETWORK') return failed(answer, () => type())
       type(answer.code)
     },
-    open: (sent) => scan(sent, true),
+    open: (sent) => {
+      hasList = true
+      return scan(sent, true)
+    },
+    get hasList() {
+      return hasList
+    },
+    list: () => type(),
     report: async () => {
       if (screen.status !== 'asking') return
       const { ticket } = screen

@@ -13,6 +13,10 @@ const field = (event: SubmitEvent, name: string): string =>
 
 export const screenView = (phone: Phone): TemplateResult => {
   const { screen } = phone
+  // Whoever has come from the list goes back there.
+  const back = phone.hasList
+    ? html`<button class="button quiet" type="button" @click=${() => phone.list()}>${say().back}</button>`
+    : undefined
   switch (screen.status) {
     case 'choosing':
       return choosing(phone, screen.error)
@@ -25,17 +29,17 @@ export const screenView = (phone: Phone): TemplateResult => {
     case 'deciding':
       return html`<p class="card result" role="status" tabindex="-1" data-start>${screen.again ? say().tellingAgain : say().telling}</p>`
     case 'settled':
-      return result('warn', '…', say().settled, say().settledHint)
+      return result('warn', '…', say().settled, say().settledHint, back)
     case 'confirmed':
-      return result('good', '✓', say().confirmed, say().confirmedHint)
+      return result('good', '✓', say().confirmed, say().confirmedHint, back)
     case 'rejected':
-      return result('bad', '✕', say().rejected, say().rejectedHint)
+      return result('bad', '✕', say().rejected, say().rejectedHint, back)
     case 'reported':
-      return result('bad', '✕', say().rejected, say().reportedHint)
+      return result('bad', '✕', say().rejected, say().reportedHint, back)
     case 'expired':
-      return result('warn', '…', say().expired, say().expiredHint, another)
+      return result('warn', '…', say().expired, back ? say().rejectedHint : say().expiredHint, back ?? another())
     case 'refused':
-      return result('bad', '✕', say().refused, say().refusedHint)
+      return result('bad', '✕', say().refused, say().refusedHint, back)
     case 'elsewhere':
       return result('warn', '!', say().elsewhere, say().elsewhereHint, again(screen.again))
     case 'not-demo':
@@ -46,7 +50,7 @@ export const screenView = (phone: Phone): TemplateResult => {
         '!',
         say().wrong,
         screen.detail ?? sayCode(screen.code),
-        screen.again ? again(screen.again) : another(),
+        screen.again ? again(screen.again) : (back ?? another()),
       )
   }
 }
@@ -170,11 +174,11 @@ const answers = (phone: Phone, screen: Asking): TemplateResult => html`
 `
 
 /** Where the request comes from. */
-const facts = ({ ip, browser, os, application, requestedAt, pushed }: LoginRequest): TemplateResult => html`
+const facts = ({ app, ip, browser, os, application, requestedAt, pushed }: LoginRequest): TemplateResult => html`
   <dl class="facts">
     ${
       pushed
-        ? nothing
+        ? html`<dt>${say().from}</dt><dd>${fill(say().server, { app })}</dd>`
         : html`<dt>${say().address}</dt><dd class="mono">${ip || say().unknown}</dd>
             <dt>${say().browser}</dt><dd>${browser || (application ? say().noBrowser : say().unknown)}</dd>
             <dt>${say().system}</dt><dd>${os || say().unknown}</dd>`
@@ -224,12 +228,12 @@ const result = (
   sign: string,
   heading: string,
   hint: string,
-  action?: TemplateResult | (() => TemplateResult),
+  action?: TemplateResult,
 ): TemplateResult => html`
   <section class="card result ${kind}" role="status">
     <span class="sign" aria-hidden="true">${sign}</span>
     <h1 tabindex="-1" data-start>${heading}</h1>
     <p class="sub">${hint}</p>
-    ${typeof action === 'function' ? action() : (action ?? nothing)}
+    ${action ?? nothing}
   </section>
 `

@@ -1,6 +1,7 @@
 /*
- * The key of a browser, and its proofs (RFC 9449). Loaded only where tokens are bound: see proof.ts. It
- * imports nothing: what it shared with the rest would become one more file that every page has to load.
+ * The key of a browser, and its proofs (RFC 9449). Loaded only where tokens are bound or a browser is
+ * remembered: see proof.ts and known.ts. It imports nothing: what it shared with the rest would become one
+ * more file that every page has to load.
  */
 
 const DATABASE = 'saoma'
@@ -54,6 +55,17 @@ const keyOf = (name: string): Promise<CryptoKeyPair> => {
     keys.set(name, key)
   }
   return key
+}
+
+/** Drops the key of this name. The next use of the name makes another one. Rejects like `keyOf`. */
+export const forgetKey = async (name: string): Promise<void> => {
+  keys.delete(name)
+  const database = await openDatabase()
+  try {
+    await answered(database.transaction(STORE, 'readwrite').objectStore(STORE).delete(name))
+  } finally {
+    database.close()
+  }
 }
 
 const base64url = (bytes: Uint8Array): string =>

@@ -27,7 +27,7 @@ export interface LoginProps {
   lang?: string | undefined
   /** Whether the page runs on the phone that would scan. @default 'auto' */
   samePhone?: 'auto' | 'always' | 'never' | undefined
-  /** Whether this browser is remembered, and asks the person's phone next time. @default false */
+  /** Whether people may have this browser remembered, which can ask their phone then. @default false */
   remember?: boolean | undefined
 }
 

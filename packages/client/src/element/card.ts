@@ -49,8 +49,10 @@ export const codePicture = (
 }
 
 /** The number that distinguishes this showing of the code from an earlier one. */
-export const checkNumber = (check: string, say: ElementText): TemplateResult =>
-  html`<p class="check" part="check"><strong>${check}</strong> <span>${say.check}</span></p>`
+export const checkNumber = (picture: PictureState, say: ElementText): TemplateResult | typeof nothing =>
+  picture.status === 'shown' && picture.check
+    ? html`<p class="check" part="check"><strong>${picture.check}</strong> <span>${say.check}</span></p>`
+    : nothing
 
 /** The number that the person types on the phone. The headline says it too, for those who listen. */
 export const numberToType = (number: string): TemplateResult =>
@@ -98,4 +100,16 @@ export const appLink = (
       target="_blank" rel="noopener">${say.openLink} <span class="unseen">${say.newTab}</span></a>`
   // Not in a new tab: WeChat opens over this page, and the person returns to it.
   return onPhone && link ? html`<a class="open" part="open" href=${link}>${say.openWechat}</a>` : nothing
+}
+
+/** Where the card cannot go on by itself. */
+export const renewal = (
+  state: LoginState,
+  isSlow: boolean,
+  say: ElementText,
+  renew: () => void,
+): TemplateResult | typeof nothing => {
+  const isStuck = isSlow || (state.status === 'failed' && state.react !== 'stop')
+  if (!isStuck && state.status !== 'rejected' && state.status !== 'expired') return nothing
+  return html`<button type="button" @click=${renew}>${isStuck ? say.again : say.renew}</button>`
 }

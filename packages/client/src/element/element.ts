@@ -3,7 +3,7 @@ import { now } from '../core/clock.ts'
 import { failureFor } from '../core/request.ts'
 import { createLogin, type Login } from '../login/login.ts'
 import type { LoginState } from '../login/login-state.ts'
-import { appLink, checkNumber, codePicture, codeToCompare, foot, numberToType, over, plate } from './card.ts'
+import { appLink, checkNumber, codePicture, codeToCompare, foot, numberToType, over, plate, renewal } from './card.ts'
 import { createEntry, type Entry, isApplication, type Mode } from './entry.ts'
 import type { ElementState, SaomaLoginEvents } from './events.ts'
 import { createHandover, type LoginSession, type Misfit, misfitOf } from './handover.ts'
@@ -11,6 +11,7 @@ import { icons } from './icons.ts'
 import { createPhoneLink, type PhoneLink } from './link.ts'
 import { isPhone } from './phone.ts'
 import { createPicture, type Picture } from './picture.ts'
+import type { Remember } from './remember.ts'
 import { elementStyle } from './style.ts'
 import { type ElementText, type Language, languageOf, textIn } from './text.ts'
 import { headlineOf, hintOf } from './wording.ts'
@@ -27,7 +28,7 @@ declare global {
 
 /** A code appears at once. After this time something is wrong. */
 const SLOW_MS = 10_000
-const BEGINS_ANEW = ['origin', 'clientId', 'redirectUri', 'mode', 'scope', 'ticket'] as const
+const BEGINS_ANEW = ['origin', 'clientId', 'redirectUri', 'mode', 'scope', 'ticket', 'remember'] as const
 
 /**
  * `<saoma-login origin="https://login.example.com" client-id="web" lang="zh">`: the whole login as one card.
@@ -71,7 +72,7 @@ export class SaomaLogin extends LitElement {
   declare ticket: string | undefined
   /** Whether the page runs on the phone that would scan. @default 'auto': what `isPhone` says */
   declare samePhone: 'auto' | 'always' | 'never' | undefined
-  /** Whether this browser is remembered, and asks the person's phone next time. @default false */
+  /** Whether people may have this browser remembered, which can ask their phone then. @default false */
   declare remember: boolean | undefined
   /**
    * Gets the tokens of each login, before the event `saoma-login`. A session that is set after a login gets
@@ -94,6 +95,8 @@ export class SaomaLogin extends LitElement {
     async () => this.#login?.link() ?? failureFor('TICKET_NOT_FOUND'),
     () => this.requestUpdate(),
   )
+  /** Loaded with the attribute `remember`. Without it the card has a code, as always. */
+  #remember: Remember | undefined
   #clock: ReturnType<typeof setInterval> | undefined
   /** Since when a code is being requested. */
   #asking = 0
@@ -111,15 +114,14 @@ export class SaomaLogin extends LitElement {
     this.#login?.renew()
   }
 
-  /** Renewal by a click. Its button disappears, so the focus moves to the sentence that takes its place. */
   #renewByHand(): void {
     this.renew()
-    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('.headline')?.focus())
+    this.#focusHeadline()
   }
 
-  /** Somebody else is here. */
-  #forgetByHand(): void {
-    this.#login?.forget()
+  /** A button that was pressed disappears, so the focus moves to the sentence that takes its place. */
+  #focusHeadline(): void {
+    this.requestUpdate()
     void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('.headline')?.focus())
   }
 
@@ -171,14 +173,26 @@ export class SaomaLogin extends LitElement {
       origin: this.#origin,
       dpop: binding,
       showsNumber: true,
-      remembers: this.remember === true,
+      remembers: this.remember ? () => this.#remember?.wants === true : false,
       ...(this.clientId ? { clientId: this.clientId } : {}),
       ...(this.scope ? { scope: this.scope } : {}),
       ...(this.ticket ? { ticket: this.ticket } : {}),
     })
-    this.#login.on('state', (state) => this.#enter(state))
+    this.#login.on('state', (state) => {
+      this.#enter(state)
+      this.#remember?.heard(state)
+    })
     this.#login.on('connection', () => this.requestUpdate())
+    this.#login.on('person', () => this.requestUpdate())
     this.#login.start()
+    if (this.remember && !this.#remember) this.#loadRemember().catch(() => {})
+  }
+
+  async #loadRemember(): Promise<void> {
+    const { createRemember } = await import('./remember.ts')
+    const host = { root: this.renderRoot, loginOf: () => this.#login, onAct: () => this.#focusHeadline() }
+    this.#remember ??= createRemember(host)
+    this.requestUpdate()
   }
 
   #end(): void {
@@ -235,17 +249,20 @@ export class SaomaLogin extends LitElement {
     if (this.#entry) return this.#entry.render(say, this.#language)
     const state = this.#shown
     const connection = this.#login?.connection ?? 'connecting'
+    const known = this.remember ? this.#remember?.view(state, this.#language) : undefined
     return html`
       <section class="card ${state.status}" part="card" lang=${this.#language === 'zh' ? 'zh-CN' : 'en'}>
+        ${known?.top}
         <div class="frame" part="frame">${this.#frame(state, say)}</div>
-        ${'userCode' in state ? this.#check(say) : nothing}
-        <p class="headline" part="headline" role="status" aria-live="polite" tabindex="-1">${headlineOf(state, this.#picture.state, say, this.#language, this.#login?.person?.name)}</p>
-        <p class="hint">${this.#hint(state, say)}</p>
+        ${'userCode' in state ? checkNumber(this.#picture.state, say) : nothing}
+        <p class="headline" part="headline" role="status" aria-live="polite" tabindex="-1">${known?.headline ?? headlineOf(state, this.#picture.state, say, this.#language)}</p>
+        <p class="hint">${known?.hint ?? this.#hint(state, say)}</p>
         ${this.#onPhone ? this.#open(state, say) : nothing}
         ${'userCode' in state ? codeToCompare(state.userCode, say) : nothing}
         ${'expiresAt' in state ? foot(state.expiresAt, connection, say) : nothing}
         ${this.#onPhone ? nothing : this.#open(state, say)}
-        ${this.#action(state, say)}
+        ${renewal(state, this.#isSlow(state), say, this.#renewByHand)}
+        ${known?.bottom}
       </section>
     `
   }
@@ -267,24 +284,9 @@ export class SaomaLogin extends LitElement {
     return hintOf(state, this.#picture.state, say, this.#language, this.#onPhone, hasLink) ?? nothing
   }
 
-  #check(say: ElementText): TemplateResult | typeof nothing {
-    const picture = this.#picture.state
-    return picture.status === 'shown' && picture.check ? checkNumber(picture.check, say) : nothing
-  }
-
   /** A spinner must not turn for long without an explanation. */
   #isSlow({ status }: LoginState): boolean {
     return status === 'creating' && now() - this.#asking >= SLOW_MS
-  }
-
-  #action(state: LoginState, say: ElementText): TemplateResult | typeof nothing {
-    const isStuck = this.#isSlow(state) || (state.status === 'failed' && state.react !== 'stop')
-    if (isStuck) return html`<button type="button" @click=${this.#renewByHand}>${say.again}</button>`
-    if (state.status === 'waiting' && state.pushed)
-      return html`<button type="button" @click=${this.#forgetByHand}>${say.somebodyElse}</button>`
-    if (state.status === 'rejected' || state.status === 'expired')
-      return html`<button type="button" @click=${this.#renewByHand}>${say.renew}</button>`
-    return nothing
   }
 
   #open(state: LoginState, say: ElementText): TemplateResult | typeof nothing {

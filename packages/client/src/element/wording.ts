@@ -2,15 +2,8 @@ import type { LoginState } from '../login/login-state.ts'
 import type { PictureState } from './picture.ts'
 import { type ElementText, type Language, sayFailure } from './text.ts'
 
-/** What the card says in a state of its login. @param name  of the person whose phone was asked */
-export const headlineOf = (
-  state: LoginState,
-  picture: PictureState,
-  say: ElementText,
-  language: Language,
-  name?: string,
-): string => {
-  if (state.status === 'waiting' && state.pushed) return name ? say.continueAs.replace('{name}', name) : say.goOn
+/** What the card says in a state of its login. */
+export const headlineOf = (state: LoginState, picture: PictureState, say: ElementText, language: Language): string => {
   if (state.status === 'failed' || (state.status === 'rejected' && state.code))
     return sayFailure(state.code ?? '', language)
   if (state.status === 'scanned' && state.number) return say.typeNumber.replace('{n}', state.number)
@@ -36,7 +29,6 @@ export const hintOf = (
   if (state.status === 'rejected') return say.nobody
   if (state.status === 'failed') return `${say.reason}: ${state.code}`
   if (state.status !== 'waiting') return undefined
-  if (state.pushed) return say.orScan
   if (picture.status === 'failed') return sayFailure(picture.code, language)
   if (picture.status === 'loading') return undefined
   if (onPhone && (picture.plain || hasLink)) return say.samePhone

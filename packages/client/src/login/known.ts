@@ -1,6 +1,9 @@
 import type { TokenSet } from '@saoma/protocol'
 import { decodeClaims } from '../core/claims.ts'
+import { forgetKey, prove } from '../core/dpop.ts'
 import { browserStorage, createStored, type KeyValue } from '../core/storage.ts'
+
+/* Loaded only where a browser may be remembered: see login.ts. */
 
 /** Somebody who has logged in at this browser before. `name` is for display. */
 export interface KnownPerson {
@@ -8,15 +11,22 @@ export interface KnownPerson {
   name?: string
 }
 
-/** What a page remembers of whoever has logged in at this browser, and how it proves that. */
+/** The fields of a request. */
+type Fields = Record<string, string>
+
+/** What a browser remembers of whoever has logged in there, and how it proves that. */
 export interface Known {
   readonly person: KnownPerson | undefined
-  /** The fields of a request that say so. None if nobody is known, or if this browser keeps no keys. */
-  asks(url: string): Promise<Record<string, string>>
-  /** The fields of a request for tokens that ask the server to remember this browser. */
-  offers(url: string): Promise<Record<string, string>>
-  /** The server has remembered this browser for the person of these tokens. */
-  remember(tokens: TokenSet): void
+  /** The fields that ask this person's phone. None if nobody is known. */
+  asks(url: string): Promise<Fields>
+  /**
+   * The fields of a request for tokens: to remember this browser for whoever gets them if `wants`, else to go
+   * on remembering it for the person who is known, if these are that person's tokens.
+   */
+  offers(url: string, wants: boolean): Promise<Fields>
+  /** Remembers the person of these tokens, if the server does. */
+  learn(tokens: TokenSet): void
+  /** The key is dropped too, so the browser can ask this person's phone no more. */
   forget(): void
 }
 
@@ -25,38 +35,47 @@ const textOf = (value: unknown): string | undefined => (typeof value === 'string
 /** @param storage  where the person is noted. @default localStorage. The key lies in IndexedDB */
 export const createKnown = (origin: string, storage: KeyValue = browserStorage('localStorage')): Known => {
   const stored = createStored(storage, `saoma:known:${origin}`)
+  const keyName = `${new URL(origin).origin} browser`
+
   const read = (): KnownPerson | undefined => {
     const { sub, name } = (stored.read() ?? {}) as { sub?: unknown; name?: unknown }
     const [id, shown] = [textOf(sub), textOf(name)]
     return id === undefined ? undefined : { sub: id, ...(shown === undefined ? {} : { name: shown }) }
   }
+
   /** Without a key there is a code as always. */
-  const proof = async (url: string): Promise<Record<string, string>> => {
+  const proof = async (url: string): Promise<Fields> => {
     try {
-      const { prove } = await import('../core/dpop.ts')
-      return { browser_proof: await prove(`${new URL(origin).origin} browser`, { method: 'POST', url }) }
+      return { browser_proof: await prove(keyName, { method: 'POST', url }) }
     } catch {
       return {}
     }
+  }
+  const asks = async (url: string): Promise<Fields> => {
+    const person = read()
+    return person ? { browser_of: person.sub, ...(await proof(url)) } : {}
+  }
+
+  const forget = () => {
+    stored.clear()
+    // A key that stays asks nobody's phone: the page does not know whose any more.
+    forgetKey(keyName).catch(() => {})
   }
 
   return {
     get person() {
       return read()
     },
-    asks: async (url) => {
-      const person = read()
-      return person ? { browser_of: person.sub, ...(await proof(url)) } : {}
+    asks,
+    offers: (url, wants) => (wants ? proof(url) : asks(url)),
+    learn: ({ id_token, access_token, browser_remembered, remembered_name }) => {
+      const { sub, name } = decodeClaims(id_token) ?? decodeClaims(access_token) ?? {}
+      if (sub === undefined) return
+      const shown = textOf(remembered_name) ?? textOf(name)
+      if (browser_remembered) stored.write({ sub, ...(shown === undefined ? {} : { name: shown }) })
+      // The person has taken this browser off the list, or it has lost its key.
+      else if (read()?.sub === sub) forget()
     },
-    offers: proof,
-    remember: ({ id_token, access_token }) => {
-      const claims = decodeClaims(id_token) ?? decodeClaims(access_token)
-      if (!claims) return
-      const former = read()
-      // The page of an interaction is not told the name.
-      const name = textOf(claims.name) ?? (former?.sub === claims.sub ? former.name : undefined)
-      stored.write({ sub: claims.sub, ...(name === undefined ? {} : { name }) })
-    },
-    forget: stored.clear,
+    forget,
   }
 }

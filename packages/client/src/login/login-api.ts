@@ -28,8 +28,10 @@ export interface LoginApiOptions {
   binding: () => Binding | undefined
   /** Whether the page displays a number that the person types on the phone. */
   showsNumber: boolean
-  /** Who has logged in here before, if the page remembers that. */
-  known?: Known | undefined
+  /** Who has logged in here before, if the page remembers that. Asked when a browser asks or offers. */
+  known: () => Promise<Known | undefined>
+  /** Whether this browser is to be remembered, asked at each redemption. */
+  remembers: () => boolean
 }
 
 export interface Resumed {
@@ -38,8 +40,8 @@ export interface Resumed {
 }
 
 export interface LoginApi {
-  /** Requests a new code. */
-  authorize(scope: string, signal: AbortSignal): Promise<Answer<DeviceAuthorization>>
+  /** Requests a new code. @param asks  whether to ask the phone of the person who is known */
+  authorize(scope: string, asks: boolean, signal: AbortSignal): Promise<Answer<DeviceAuthorization>>
   /**
    * Reads a ticket. The server holds the request up to `waitSeconds` until there is a version above `after`.
    */
@@ -61,21 +63,14 @@ export const createLoginApi = ({
   binding,
   showsNumber,
   known,
+  remembers,
 }: LoginApiOptions): LoginApi => ({
-  authorize: async (scope, signal) =>
-    request({
-      fetch,
-      url: `${origin}/oidc/device/auth`,
-      init: form({
-        client_id: clientId,
-        scope,
-        ...(showsNumber ? { verification: 'number' } : {}),
-        ...(known?.person ? await known.asks(`${origin}/oidc/device/auth`) : {}),
-      }),
-      parse: parseDeviceAuthorization,
-      timeoutMs: REQUEST_TIMEOUT_MS,
-      signal,
-    }),
+  authorize: async (scope, asks, signal) => {
+    const url = `${origin}/oidc/device/auth`
+    const asked = asks ? await (await known())?.asks(url) : {}
+    const init = form({ client_id: clientId, scope, ...(showsNumber ? { verification: 'number' } : {}), ...asked })
+    return request({ fetch, url, init, parse: parseDeviceAuthorization, timeoutMs: REQUEST_TIMEOUT_MS, signal })
+  },
   read: (deviceCode, after, waitSeconds, signal) =>
     request({
       fetch,
@@ -91,9 +86,10 @@ export const createLoginApi = ({
     const bound = await bindingOf(binding(), url, clientId)
     if (!bound.ok) return bound
     const fields = { grant_type: DEVICE_CODE_GRANT, client_id: clientId, device_code: deviceCode }
-    const init = form({ ...fields, ...(known ? await known.offers(url) : {}) }, bound.value)
+    const browser = await known()
+    const init = form({ ...fields, ...(await browser?.offers(url, remembers())) }, bound.value)
     const answer = await request({ fetch, url, init, parse: parseTokenSet, timeoutMs: REQUEST_TIMEOUT_MS, signal })
-    if (answer.ok && answer.value.browser_remembered) known?.remember(answer.value)
+    if (answer.ok) browser?.learn(answer.value)
     return answer
   },
   link: (deviceCode, signal) =>

@@ -33,11 +33,11 @@ export interface LoginOptions {
    */
   showsNumber?: boolean
   /**
-   * Whether this browser is remembered when somebody logs in. The next login then asks that person's phone,
-   * and nothing has to be scanned. Display who that is (`person`), and a way to say that it is somebody else
-   * (`forget`). Not for browsers that many people use. @default false
+   * Whether this browser is remembered when somebody logs in. A function is asked at the login: let the
+   * person decide. The next time the page knows who that was (`person`), and can ask the phone (`ask`), so
+   * that nothing has to be scanned. @default false: nobody is known
    */
-  remembers?: boolean
+  remembers?: boolean | (() => boolean)
   /** Socket.IO transports, by name or as classes. Empty: long poll only. @default ['websocket'] */
   transports?: Transports
   /** Automatic renewals of the code, so that a forgotten tab does not renew for ever. @default 5 */
@@ -55,6 +55,8 @@ export interface LoginOptions {
 export interface LoginEvents {
   state: LoginState
   connection: LoginConnection
+  /** Somebody is known here, or nobody any more. */
+  person: KnownPerson | undefined
   /** The person is logged in. */
   tokens: TokenSet
   /** Each failed request, also those that are retried. For logs. */
@@ -65,9 +67,15 @@ export interface LoginEvents {
 export interface Login extends Listenable<LoginEvents> {
   readonly state: LoginState
   readonly connection: LoginConnection
-  /** Who has logged in here before, if the page remembers. */
+  /** Who has logged in here before, if the page remembers. The event `person` tells when that was read. */
   readonly person: KnownPerson | undefined
-  /** Somebody else is here: forgets that person in this browser, and requests a new code. */
+  /**
+   * Asks the phone of `person`. There is a new code, which anybody may scan as always, and its state says
+   * whether the phone was asked (`pushed`): it is not if it was asked three times in ten minutes, or if the
+   * person has taken this browser off the list.
+   */
+  ask(): void
+  /** Somebody else is here: forgets `person` in this browser. If the phone was asked, there is a new code. */
   forget(): void
   /**
    * Shows a code: the stored one from before a reload if it is still valid, else a new one. Does nothing

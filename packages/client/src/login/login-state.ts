@@ -11,8 +11,8 @@ export interface ShownCode {
   verificationUriComplete: string
   /** Milliseconds since 1970, by this machine's clock. */
   expiresAt: number
-  /** The phone of the person who has logged in here before was asked. The code does as well. */
-  pushed?: true
+  /** Of a code that `ask` has requested: whether the phone was asked. The code does as well. */
+  pushed?: boolean
 }
 
 /**
@@ -43,8 +43,13 @@ export type LoginConnection = 'connecting' | 'socket' | 'poll' | 'reconnecting' 
 export const isNews = (last: TicketState | undefined, next: TicketState): boolean =>
   !last || next.version > last.version || (next.status === 'expired' && !isTerminal(last.status))
 
-/** The state to display for a ticket that was read at `now`. */
-export const stateOf = (authorization: DeviceAuthorization, ticket: TicketState, now: number): LoginState => {
+/** The state to display for a ticket that was read at `now`. @param asks  whether a phone was to be asked */
+export const stateOf = (
+  authorization: DeviceAuthorization,
+  ticket: TicketState,
+  now: number,
+  asks = false,
+): LoginState => {
   const shown: ShownCode = {
     ticket: authorization.ticket,
     qr: authorization.qr,
@@ -52,7 +57,7 @@ export const stateOf = (authorization: DeviceAuthorization, ticket: TicketState,
     verificationUri: authorization.verification_uri,
     verificationUriComplete: authorization.verification_uri_complete,
     expiresAt: now + ticket.expiresIn * 1_000,
-    ...(authorization.pushed ? { pushed: true } : {}),
+    ...(authorization.pushed || asks ? { pushed: authorization.pushed ?? false } : {}),
   }
   switch (ticket.status) {
     case 'pending':

@@ -5,7 +5,7 @@ import { browserPage } from '../core/page.ts'
 import { type Failure, failureFor, unexpected } from '../core/request.ts'
 import { browserStorage, createStored, type Place, takePlace } from '../core/storage.ts'
 import { createFollow } from './follow.ts'
-import { createKnown } from './known.ts'
+import type { Known } from './known.ts'
 import { createLoginApi } from './login-api.ts'
 import type { Login, LoginEvents, LoginOptions } from './login-options.ts'
 import { type LoginConnection, type LoginState, stateOf } from './login-state.ts'
@@ -56,8 +56,15 @@ export const createLogin = (options: LoginOptions): Login => {
   const page = options.page ?? browserPage()
   const binding = () => (typeof options.dpop === 'function' ? options.dpop() : options.dpop)
   const { fetch = globalThis.fetch, showsNumber = false } = options
-  const known = options.remembers ? createKnown(origin) : undefined
-  const api = createLoginApi({ origin, clientId, fetch, binding, showsNumber, known })
+  const { remembers = false } = options
+  let known: Known | undefined
+  /** Where it cannot be loaded there is a code as always. */
+  const findKnown = async (): Promise<Known | undefined> => {
+    if (remembers) known ??= await import('./known.ts').then((it) => it.createKnown(origin)).catch(() => undefined)
+    return known
+  }
+  const wants = () => (typeof remembers === 'function' ? remembers() : remembers)
+  const api = createLoginApi({ origin, clientId, fetch, binding, showsNumber, known: findKnown, remembers: wants })
   const storage = options.storage ?? browserStorage('sessionStorage')
   const name = `saoma:login:${origin}:${clientId}`
   let place: Place | undefined
@@ -69,6 +76,8 @@ export const createLogin = (options: LoginOptions): Login => {
   let followed: { deviceCode: string; signal: AbortSignal } | undefined
   let renewals = 0
   let handedTicket = options.ticket
+  /** The next code is to ask the phone of the person who is known. */
+  let asking = false
   let unlisten = () => {}
 
   const enter = (next: LoginState) => {
@@ -115,7 +124,7 @@ export const createLogin = (options: LoginOptions): Login => {
     failed(answer)
   }
 
-  const follow = (authorization: DeviceAuthorization, signal: AbortSignal) => {
+  const follow = (authorization: DeviceAuthorization, asks: boolean, signal: AbortSignal) => {
     const { device_code: deviceCode } = authorization
     followed = { deviceCode, signal }
     const onState = (ticket: TicketState) => {
@@ -124,7 +133,7 @@ export const createLogin = (options: LoginOptions): Login => {
         run(() => collect(deviceCode, ticket.expiresIn * 1_000, signal))
         return
       }
-      const next = stateOf(authorization, ticket, Date.now())
+      const next = stateOf(authorization, ticket, Date.now(), asks)
       if (next.status === 'expired') return expired()
       if (next.status === 'rejected') saved.clear()
       enter(next)
@@ -150,7 +159,7 @@ export const createLogin = (options: LoginOptions): Login => {
     signal.addEventListener('abort', following.close)
   }
 
-  const create = async (signal: AbortSignal): Promise<DeviceAuthorization | undefined> => {
+  const create = async (asks: boolean, signal: AbortSignal): Promise<DeviceAuthorization | undefined> => {
     // Nobody should scan for a login that this browser cannot keep.
     const may = binding() ? await api.mayRedeem() : undefined
     if (signal.aborted) return
@@ -160,7 +169,7 @@ export const createLogin = (options: LoginOptions): Login => {
       return
     }
     for (let attempt = 1; ; attempt++) {
-      const answer = await api.authorize(scope, signal)
+      const answer = await api.authorize(scope, asks, signal)
       if (signal.aborted) return
       if (answer.ok) return answer.value
       fault(answer)
@@ -183,6 +192,8 @@ export const createLogin = (options: LoginOptions): Login => {
     round?.abort()
     round = new AbortController()
     const { signal } = round
+    const asks = asking
+    asking = false
     connected('connecting')
     enter({ status: 'creating' })
     if (handedTicket) {
@@ -194,10 +205,10 @@ export const createLogin = (options: LoginOptions): Login => {
         return collect(resumed.value.deviceCode, resumed.value.state.expiresIn * 1_000, signal)
     }
     const recalled = recall()
-    const authorization = recalled ?? (await create(signal))
+    const authorization = recalled ?? (await create(asks, signal))
     if (!authorization) return
     if (!recalled) saved.write({ authorization, expiresAt: Date.now() + authorization.expires_in * 1_000 })
-    follow(authorization, signal)
+    follow(authorization, asks, signal)
   }
 
   const start = () => {
@@ -209,6 +220,10 @@ export const createLogin = (options: LoginOptions): Login => {
       if (state.status === 'expired' && !page.hidden && renewals < maxRenewals) expired()
     })
     run(begin)
+    if (remembers && !known)
+      void findKnown().then((found) => {
+        if (found?.person) events.emit('person', found.person)
+      })
   }
 
   const renew = () => {
@@ -222,9 +237,14 @@ export const createLogin = (options: LoginOptions): Login => {
     get person() {
       return known?.person
     },
+    ask: () => {
+      asking = true
+      renew()
+    },
     forget: () => {
       known?.forget()
-      renew()
+      events.emit('person', undefined)
+      if ('pushed' in state && state.pushed) renew()
     },
     get state() {
       return state

@@ -1,0 +1,66 @@
+import type { Login } from '../login/login.ts'
+import type { LoginState } from '../login/login-state.ts'
+import { dress, type RememberView, viewOf } from './remember-view.ts'
+import type { Language } from './text.ts'
+
+/* Loaded only where the element has the attribute `remember`. */
+
+/** What a person may do about this browser, and what is displayed of it. */
+export interface Remember {
+  /** Whether the person wants this browser to be remembered. */
+  readonly wants: boolean
+  /** The login has entered a state. */
+  heard(state: LoginState): void
+  /** What the card displays besides. */
+  view(state: LoginState, language: Language): RememberView
+}
+
+export interface RememberDeps {
+  /** What the card is in. */
+  root: ParentNode
+  /** The present login. */
+  loginOf: () => Login | undefined
+  /** Called when a button was pressed, which may be gone now. */
+  onAct: () => void
+}
+
+export const createRemember = ({ root, loginOf, onAct }: RememberDeps): Remember => {
+  let wants = false
+  /** The phone was asked by the code of before, and the person has declined there. */
+  let isDeclined = false
+  let wasPushed = false
+
+  const isPushed = (state: LoginState | undefined): boolean => Object(state).pushed === true
+
+  const act = (how: (login: Login) => void) => () => {
+    const login = loginOf()
+    isDeclined = false
+    if (login) how(login)
+    onAct()
+  }
+  const acts = {
+    ask: act((login) => login.ask()),
+    forget: act((login) => login.forget()),
+    want: (wanted: boolean) => {
+      wants = wanted
+    },
+  }
+
+  dress(root)
+  wasPushed = isPushed(loginOf()?.state)
+
+  return {
+    get wants() {
+      return wants
+    },
+    heard: (state) => {
+      // A no on the phone leads back to the code. Not in this turn: others still hear of the state.
+      if (state.status === 'rejected' && !state.code && wasPushed) {
+        isDeclined = true
+        queueMicrotask(() => loginOf()?.renew())
+      }
+      wasPushed = isPushed(state)
+    },
+    view: (state, language) => viewOf({ state, person: loginOf()?.person, wants, isDeclined, language }, acts),
+  }
+}
