@@ -103,7 +103,7 @@ const waiting = (phone: Phone, requests: readonly WaitingRequest[]): TemplateRes
             requestedAt,
           }) => html`<button class="person" type="button" @click=${() => phone.open(ticket)}>
             <span class="face" aria-hidden="true">${[...app][0]}</span>
-            <span>${[app, message, sayAge(requestedAt)].filter(Boolean).join(' · ')}</span>
+            <span>${app} <small>${[message, sayAge(requestedAt)].filter(Boolean).join(' · ')}</small></span>
           </button>`,
         )}
       </section>`

@@ -41,9 +41,13 @@ const text = {
 const style = css`
   .known { display: grid; justify-items: center; gap: 0.1rem; width: 100%; margin-bottom: 0.6rem; }
   .known > button:first-child { width: 100%; }
-  .known p { display: flex; gap: 0.5rem; align-items: center; justify-content: center; min-height: 2.75rem; font-weight: 600; line-height: 1.35; overflow-wrap: anywhere; text-wrap: balance; }
-  .known p svg { flex: none; width: 1.4rem; height: 1.4rem; color: var(--good); }
+  .known p { display: grid; align-items: center; min-height: 2.75rem; font-weight: 600; line-height: 1.35; overflow-wrap: anywhere; text-wrap: balance; }
+  .known p svg { width: 1.3rem; height: 1.3rem; margin-inline-end: 0.2rem; vertical-align: -0.25rem; color: var(--good); }
   .known .note { color: var(--muted); font-weight: 400; }
+  /* One way is the first. */
+  .offer ~ a.open { color: var(--accent); background: none; border: 1px solid var(--line); }
+  /* It keeps its space, so that nothing moves. */
+  .scanned .known .plain { visibility: hidden; }
   button.plain { min-height: 2.25rem; padding: 0.25rem 0.75rem; color: var(--accent); font-weight: 400; font-size: 0.95rem; background: none; text-decoration: underline; text-underline-offset: 0.2em; }
   .remember { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 0 0.7rem; width: 100%; margin-top: 0.5rem; padding: 0.5rem 0; text-align: start; border-top: 1px solid var(--line); cursor: pointer; }
   .remember input { grid-row: span 2; width: 1.35rem; height: 1.35rem; margin: 0.2rem 0 0; accent-color: var(--accent); cursor: inherit; }
@@ -102,8 +106,8 @@ export const viewOf = (facts: RememberFacts, acts: RememberActs): RememberView =
   if (!person) return { ...none, bottom: choice }
   if (state.pushed) {
     const top = html`<div class="known">
-      <p>${icons.phone} ${named(say.asked, say.askedNobody)}</p>
-      ${state.status === 'waiting' ? notYou : nothing}
+      <p><span>${icons.phone} ${named(say.asked, say.askedNobody)}</span></p>
+      ${notYou}
     </div>`
     if (state.status === 'waiting') return { ...none, top, headline: say.confirm, hint: say.orScan }
     return { ...none, top, headline: state.number ? say.typeNumber.replace('{n}', state.number) : say.confirm }
@@ -112,7 +116,7 @@ export const viewOf = (facts: RememberFacts, acts: RememberActs): RememberView =
   if (isDeclined) return { ...none, top: note(say.declined) }
   // Perhaps the person has taken this browser off the list, and wants it back.
   if (state.pushed === false) return { top: note(say.refused), bottom: choice }
-  const top = html`<div class="known">
+  const top = html`<div class="known offer">
     <button type="button" part="continue" @click=${acts.ask}>${named(say.continueAs, say.goOn)}</button>
     ${notYou}
   </div>`
