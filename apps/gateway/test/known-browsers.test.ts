@@ -72,21 +72,21 @@ const ask = async (
 ): Promise<DeviceAuthorization> =>
   createTicket(node(), { form: { ...client, browser_of: sub, browser_proof: proof ?? (await browser.prove(CODE)) } })
 
-const finish = async (browser: Browser, device_code: string, proof?: string) =>
+const finish = async (browser: Browser, device_code: string, more: Record<string, string> = {}) =>
   (
     await request<TokenSet>(`${node()}/oidc/token`, {
       form: {
-        ...{ grant_type: DEVICE_CODE_GRANT, client_id: 'web', device_code },
-        browser_proof: proof ?? (await browser.prove('/oidc/token')),
+        ...{ grant_type: DEVICE_CODE_GRANT, client_id: 'web', device_code, ...more },
+        browser_proof: more.browser_proof ?? (await browser.prove('/oidc/token')),
       },
     })
   ).body
 /** Somebody scans in front of a browser, which is remembered. */
-const logIn = async (browser: Browser, phone: string): Promise<TokenSet> => {
+const logIn = async (browser: Browser, phone: string, more?: Record<string, string>): Promise<TokenSet> => {
   const { ticket, device_code } = await createTicket(node(), { form: web })
   await scan(node(), ticket, phone)
   await confirm(node(), ticket, phone)
-  return finish(browser, device_code)
+  return finish(browser, device_code, more)
 }
 const inboxOf = async (phone: string) =>
   (await request<WaitingRequests>(`${node()}/v1/me/requests`, { bearer: phone })).body.requests
@@ -227,7 +227,7 @@ test('a proof counts once, also at both nodes at the same time', async () => {
     const { ticket, device_code } = await createTicket(node(), { form: web })
     await scan(node(), ticket, other.phone)
     await confirm(node(), ticket, other.phone)
-    const { browser_remembered } = await finish(browser, device_code, seen)
+    const { browser_remembered } = await finish(browser, device_code, { browser_proof: seen })
     expect({ ...(browser_remembered ? { browser_remembered } : {}) }).toEqual(expected)
   }
 })
@@ -243,4 +243,26 @@ test('a session that was not me takes its browser along, and nobody disabled is 
   const disable = `${cluster.nodes[0]?.internalOrigin}/v1/admin/accounts/${sub}/disable`
   expect((await request(disable, { method: 'POST', bearer: testAdminKey })).status).toBe(200)
   expect((await ask(mine, sub)).pushed).toBeUndefined()
+})
+
+test('a login that nobody wants to be remembered goes on with the list of its person, and makes none', async () => {
+  const [ann, bob] = [await somebody(), await somebody()]
+  const browser = await newBrowser()
+  expect(await logIn(browser, ann.phone)).toMatchObject({ remembered_name: expect.stringMatching(/^reader \d+$/) })
+  const [known] = await browsersOf(ann.phone)
+  const again = await logIn(browser, ann.phone, { browser_of: ann.sub })
+  expect(again).toMatchObject({ browser_remembered: true })
+  const [later] = await browsersOf(ann.phone)
+  expect([later?.id, later?.since, (later?.last ?? '') > (known?.last ?? '')]).toEqual([known?.id, known?.since, true])
+  // Its last session is the one that is reported.
+  const { sid } = decodeJwt(again.access_token)
+  const other = await logIn(browser, bob.phone, { browser_of: ann.sub })
+  expect([other.browser_remembered, other.remembered_name]).toEqual([undefined, undefined])
+  expect(await browsersOf(bob.phone)).toEqual([])
+  expect(await request(`${node()}/v1/sessions/${sid}/report`, { method: 'POST', bearer: ann.phone })).toMatchObject({
+    status: 200,
+  })
+  expect(await browsersOf(ann.phone)).toEqual([])
+  // What is off the list stays off.
+  expect((await logIn(browser, ann.phone, { browser_of: ann.sub })).browser_remembered).toBeUndefined()
 })

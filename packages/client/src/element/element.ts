@@ -34,7 +34,8 @@ const BEGINS_ANEW = ['origin', 'clientId', 'redirectUri', 'mode', 'scope', 'tick
  * `<saoma-login origin="https://login.example.com" client-id="web" lang="zh">`: the whole login as one card.
  * Its events bubble. Without `lang` it uses the language of the surrounding page. On a phone a button beside
  * the code opens the app on that phone: `same-phone` is `auto` (the default), `always` or `never`. With the
- * id of a registered application it is a button that opens Saoma's login page.
+ * id of a registered application it is a button that opens Saoma's login page. With `remember` a person may
+ * have the browser remembered, which can ask their phone the next time.
  * @example
  * ```ts
  * import '@saoma/client/element'

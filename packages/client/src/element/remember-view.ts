@@ -13,6 +13,7 @@ const text = {
     goOn: 'Continue with your phone',
     asked: '{name}, your phone was asked',
     askedNobody: 'Your phone was asked',
+    asks: 'Your phone will be asked.',
     notYou: 'Not you?',
     confirm: 'Confirm on your phone',
     typeNumber: 'Enter {n} on your phone',
@@ -27,6 +28,7 @@ const text = {
     goOn: '用手机继续',
     asked: '{name}，已询问你的手机',
     askedNobody: '已询问你的手机',
+    asks: '将询问你的手机。',
     notYou: '不是你？',
     confirm: '请在手机上确认',
     typeNumber: '请在手机上输入 {n}',
@@ -43,12 +45,13 @@ const style = css`
   .known > button:first-child { width: 100%; }
   .known p { display: grid; align-items: center; min-height: 2.75rem; font-weight: 600; line-height: 1.35; overflow-wrap: anywhere; text-wrap: balance; }
   .known p svg { width: 1.3rem; height: 1.3rem; margin-inline-end: 0.2rem; vertical-align: -0.25rem; color: var(--good); }
+  .asks { color: var(--muted); font-size: 0.95rem; }
   .known .note { color: var(--muted); font-weight: 400; }
   /* One way is the first. */
   .offer ~ a.open { color: var(--accent); background: none; border: 1px solid var(--line); }
   /* It keeps its space, so that nothing moves. */
   .scanned .known .plain { visibility: hidden; }
-  button.plain { min-height: 2.25rem; padding: 0.25rem 0.75rem; color: var(--accent); font-weight: 400; font-size: 0.95rem; background: none; text-decoration: underline; text-underline-offset: 0.2em; }
+  button.plain { min-height: 2.25rem; padding: 0.25rem 0.5rem; color: var(--accent); font-weight: 400; font-size: 0.95rem; background: none; text-decoration: underline; text-underline-offset: 0.2em; }
   .remember { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 0 0.7rem; width: 100%; margin-top: 0.5rem; padding: 0.5rem 0; text-align: start; border-top: 1px solid var(--line); cursor: pointer; }
   .remember input { grid-row: span 2; width: 1.35rem; height: 1.35rem; margin: 0.2rem 0 0; accent-color: var(--accent); cursor: inherit; }
   .remember input:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
@@ -118,7 +121,7 @@ export const viewOf = (facts: RememberFacts, acts: RememberActs): RememberView =
   if (state.pushed === false) return { top: note(say.refused), bottom: choice }
   const top = html`<div class="known offer">
     <button type="button" part="continue" @click=${acts.ask}>${named(say.continueAs, say.goOn)}</button>
-    ${notYou}
+    <span class="asks">${say.asks} ${notYou}</span>
   </div>`
   return { ...none, top }
 }
