@@ -191,7 +191,7 @@ export class SaomaLogin extends LitElement {
 
   async #loadRemember(): Promise<void> {
     const { createRemember } = await import('./remember.ts')
-    const host = { root: this.renderRoot, loginOf: () => this.#login, onAct: () => this.#focusHeadline() }
+    const host = { root: this.renderRoot, loginOf: () => this.#login, onAct: () => this.#focusHeadline(), html }
     this.#remember ??= createRemember(host)
     this.requestUpdate()
   }

@@ -1,8 +1,6 @@
-import { adoptStyles, css, html, nothing, type TemplateResult } from 'lit'
+import type { html as Html, TemplateResult } from 'lit'
 import type { KnownPerson } from '../login/known.ts'
 import type { LoginState } from '../login/login-state.ts'
-import { icons } from './icons.ts'
-import { elementStyle } from './style.ts'
 import type { Language } from './text.ts'
 
 /* What the card displays where a browser may be remembered. */
@@ -40,7 +38,7 @@ const text = {
   },
 } as const satisfies Record<Language, Record<string, string>>
 
-const style = css`
+const style = `
   .known { display: grid; justify-items: center; gap: 0.1rem; width: 100%; margin-bottom: 0.6rem; }
   .known > button:first-child { width: 100%; }
   .known p { display: grid; align-items: center; min-height: 2.75rem; font-weight: 600; line-height: 1.35; overflow-wrap: anywhere; text-wrap: balance; }
@@ -61,7 +59,15 @@ const style = css`
 
 /** Gives the card the look of these parts. */
 export const dress = (root: ParentNode): void => {
-  if (root instanceof ShadowRoot) adoptStyles(root, [elementStyle, style])
+  if (!(root instanceof ShadowRoot)) return
+  try {
+    const sheet = new CSSStyleSheet()
+    sheet.replaceSync(style)
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet]
+  } catch {
+    // An old browser. A strict policy may refuse this, and then it is only plain.
+    root.append(Object.assign(document.createElement('style'), { textContent: style }))
+  }
 }
 
 /** What there is to know. */
@@ -83,20 +89,19 @@ export interface RememberActs {
 
 /** Parts of the card, in place of what it displays otherwise. */
 export interface RememberView {
-  top: TemplateResult | typeof nothing
+  top?: TemplateResult
   headline?: string
   hint?: string
-  bottom: TemplateResult | typeof nothing
+  bottom?: TemplateResult
 }
 
 /** A browser keeps keys only where it has these. Some private windows refuse later: there is a code then. */
 const keepsKeys = (): boolean => isSecureContext && 'indexedDB' in globalThis && crypto.subtle !== undefined
 
-export const viewOf = (facts: RememberFacts, acts: RememberActs): RememberView => {
+export const viewOf = (facts: RememberFacts, acts: RememberActs, html: typeof Html): RememberView => {
   const { state, person, wants, isDeclined, language } = facts
   const say = text[language]
-  const none: RememberView = { top: nothing, bottom: nothing }
-  if (!('userCode' in state) || !keepsKeys()) return none
+  if (!('userCode' in state) || !keepsKeys()) return {}
 
   const named = (sentence: string, other: string) => (person?.name ? sentence.replace('{name}', person.name) : other)
   const notYou = html`<button class="plain" type="button" part="forget" @click=${acts.forget}>${say.notYou}</button>`
@@ -106,22 +111,24 @@ export const viewOf = (facts: RememberFacts, acts: RememberActs): RememberView =
     <strong>${say.remember}</strong><span>${say.why}</span>
   </label>`
 
-  if (!person) return { ...none, bottom: choice }
+  if (!person) return { bottom: choice }
   if (state.pushed) {
+    const phone = html`<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round"
+      stroke-linejoin="round" aria-hidden="true"><rect x="6.5" y="2.5" width="11" height="19" rx="2.5"/><path d="M11 18.5h2"/></svg>`
     const top = html`<div class="known">
-      <p><span>${icons.phone} ${named(say.asked, say.askedNobody)}</span></p>
+      <p><span>${phone} ${named(say.asked, say.askedNobody)}</span></p>
       ${notYou}
     </div>`
-    if (state.status === 'waiting') return { ...none, top, headline: say.confirm, hint: say.orScan }
-    return { ...none, top, headline: state.number ? say.typeNumber.replace('{n}', state.number) : say.confirm }
+    if (state.status === 'waiting') return { top, headline: say.confirm, hint: say.orScan }
+    return { top, headline: state.number ? say.typeNumber.replace('{n}', state.number) : say.confirm }
   }
-  if (state.status === 'scanned') return none
-  if (isDeclined) return { ...none, top: note(say.declined) }
+  if (state.status === 'scanned') return {}
+  if (isDeclined) return { top: note(say.declined) }
   // Perhaps the person has taken this browser off the list, and wants it back.
   if (state.pushed === false) return { top: note(say.refused), bottom: choice }
   const top = html`<div class="known offer">
     <button type="button" part="continue" @click=${acts.ask}>${named(say.continueAs, say.goOn)}</button>
     <span class="asks">${say.asks} ${notYou}</span>
   </div>`
-  return { ...none, top }
+  return { top }
 }

@@ -1,9 +1,13 @@
+import type { html } from 'lit'
 import type { Login } from '../login/login.ts'
 import type { LoginState } from '../login/login-state.ts'
 import { dress, type RememberView, viewOf } from './remember-view.ts'
 import type { Language } from './text.ts'
 
-/* Loaded only where the element has the attribute `remember`. */
+/*
+ * Loaded only where the element has the attribute `remember`. It and its view import nothing that the element
+ * needs as well: bundlers would put that into a file of its own, which every page would have to load.
+ */
 
 /** What a person may do about this browser, and what is displayed of it. */
 export interface Remember {
@@ -22,9 +26,11 @@ export interface RememberDeps {
   loginOf: () => Login | undefined
   /** Called when a button was pressed, which may be gone now. */
   onAct: () => void
+  /** Lit's. */
+  html: typeof html
 }
 
-export const createRemember = ({ root, loginOf, onAct }: RememberDeps): Remember => {
+export const createRemember = ({ root, loginOf, onAct, html }: RememberDeps): Remember => {
   let wants = false
   /** The phone was asked by the code of before, and the person has declined there. */
   let isDeclined = false
@@ -61,6 +67,6 @@ export const createRemember = ({ root, loginOf, onAct }: RememberDeps): Remember
       }
       wasPushed = isPushed(state)
     },
-    view: (state, language) => viewOf({ state, person: loginOf()?.person, wants, isDeclined, language }, acts),
+    view: (state, language) => viewOf({ state, person: loginOf()?.person, wants, isDeclined, language }, acts, html),
   }
 }

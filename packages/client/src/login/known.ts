@@ -1,9 +1,12 @@
 import type { TokenSet } from '@saoma/protocol'
-import { decodeClaims } from '../core/claims.ts'
+import type { decodeClaims } from '../core/claims.ts'
 import { forgetKey, prove } from '../core/dpop.ts'
-import { browserStorage, createStored, type KeyValue } from '../core/storage.ts'
+import type { createStored } from '../core/storage.ts'
 
-/* Loaded only where a browser may be remembered: see login.ts. */
+/*
+ * Loaded only where a browser may be remembered: see login.ts. What it shares with the login is handed to it.
+ * If it imported that, bundlers would put it into a file of its own, which every page would have to load.
+ */
 
 /** Somebody who has logged in at this browser before. `name` is for display. */
 export interface KnownPerson {
@@ -32,9 +35,13 @@ export interface Known {
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
 
-/** @param storage  where the person is noted. @default localStorage. The key lies in IndexedDB */
-export const createKnown = (origin: string, storage: KeyValue = browserStorage('localStorage')): Known => {
-  const stored = createStored(storage, `saoma:known:${origin}`)
+export interface KnownDeps {
+  /** Where the person is noted. The key lies in IndexedDB. */
+  stored: ReturnType<typeof createStored>
+  claimsOf: typeof decodeClaims
+}
+
+export const createKnown = (origin: string, { stored, claimsOf }: KnownDeps): Known => {
   const keyName = `${new URL(origin).origin} browser`
 
   const read = (): KnownPerson | undefined => {
@@ -69,7 +76,7 @@ export const createKnown = (origin: string, storage: KeyValue = browserStorage('
     asks,
     offers: (url, wants) => (wants ? proof(url) : asks(url)),
     learn: ({ id_token, access_token, browser_remembered, remembered_name }) => {
-      const { sub, name } = decodeClaims(id_token) ?? decodeClaims(access_token) ?? {}
+      const { sub, name } = claimsOf(id_token) ?? claimsOf(access_token) ?? {}
       if (sub === undefined) return
       const shown = textOf(remembered_name) ?? textOf(name)
       if (browser_remembered) stored.write({ sub, ...(shown === undefined ? {} : { name: shown }) })

@@ -1,5 +1,6 @@
 import { type DeviceAuthorization, parseDeviceAuthorization, type TicketState } from '@saoma/protocol'
 import { backoffMs, pause } from '../core/backoff.ts'
+import { decodeClaims } from '../core/claims.ts'
 import { createEmitter } from '../core/emitter.ts'
 import { browserPage } from '../core/page.ts'
 import { type Failure, failureFor, unexpected } from '../core/request.ts'
@@ -31,7 +32,14 @@ const AFTER_SCAN_MS = 120_000
  *
  * const origin = 'https://login.example.com'
  * const session = createSession({ origin })
- * const login = createLogin({ origin, showsNumber: true })
+ * const box = document.body.appendChild(document.createElement('input'))
+ * box.type = 'checkbox' // Remember this browser
+ * const login = createLogin({ origin, showsNumber: true, remembers: () => box.checked })
+ * const ask = document.body.appendChild(document.createElement('button'))
+ * ask.onclick = () => login.ask()
+ * login.on('person', (person) => {
+ *   ask.textContent = person ? `Continue as ${person.name ?? 'before'}` : ''
+ * })
  * const picture = document.body.appendChild(document.createElement('img'))
  * picture.onclick = async () => {
  *   const link = await login.link()
@@ -58,13 +66,17 @@ export const createLogin = (options: LoginOptions): Login => {
   const { fetch = globalThis.fetch, showsNumber = false } = options
   const { remembers = false } = options
   let known: Known | undefined
-  /** Where it cannot be loaded there is a code as always. */
   const findKnown = async (): Promise<Known | undefined> => {
-    if (remembers) known ??= await import('./known.ts').then((it) => it.createKnown(origin)).catch(() => undefined)
+    if (!remembers || known) return known
+    const { createKnown } = await import('./known.ts')
+    const stored = createStored(browserStorage('localStorage'), `saoma:known:${origin}`)
+    known ??= createKnown(origin, { stored, claimsOf: decodeClaims })
     return known
   }
+  /** Where that cannot be loaded there is a code as always. */
+  const knownPerson = () => findKnown().catch(() => undefined)
   const wants = () => (typeof remembers === 'function' ? remembers() : remembers)
-  const api = createLoginApi({ origin, clientId, fetch, binding, showsNumber, known: findKnown, remembers: wants })
+  const api = createLoginApi({ origin, clientId, fetch, binding, showsNumber, known: knownPerson, remembers: wants })
   const storage = options.storage ?? browserStorage('sessionStorage')
   const name = `saoma:login:${origin}:${clientId}`
   let place: Place | undefined
@@ -221,7 +233,7 @@ export const createLogin = (options: LoginOptions): Login => {
     })
     run(begin)
     if (remembers && !known)
-      void findKnown().then((found) => {
+      void knownPerson().then((found) => {
         if (found?.person) events.emit('person', found.person)
       })
   }
