@@ -98,7 +98,7 @@ test('a page without a build logs in, and follows the person’s own channel, un
     'trusted-types lit-html',
   ].join('; ')
   const problems: string[] = []
-  const body = `${await printed()}${withElement()}
+  const body = `${await printed()}${withElement().replace('<saoma-login', '<saoma-login remember')}
     <script type="module">
       import { createLive, createSession } from '${sdk}'
       const element = document.querySelector('saoma-login')
@@ -116,8 +116,12 @@ test('a page without a build logs in, and follows the person’s own channel, un
     headers: { 'content-security-policy': policy },
     prepare: async (one) => one.on('console', (line) => void (line.type() === 'error' && problems.push(line.text()))),
   })
+  const box = page.getByRole('checkbox', { name: 'Remember this browser' })
+  await box.check()
+  expect(await box.locator('..').evaluate((label) => getComputedStyle(label).display)).toBe('grid')
   await logIn(page, 'Ada Lovelace')
   await hears(page, 'live')
+  expect(await page.evaluate(`localStorage.getItem('saoma:known:${origin}')`)).toContain('"name":"Ada Lovelace"')
   const person = await page.evaluate<{ sub: string; name?: string }>('person')
   expect(person.name).toBe('Ada Lovelace')
   const sent = await publish(origin, { channel: `user:${person.sub}`, event: 'order', data: { id: 7 } })

@@ -143,6 +143,10 @@ test('whoever declines on the phone finds the code again, and may scan it', asyn
   await phone.getByRole('button', { name: 'Decline' }).click()
   await page.getByText('Declined on the phone. To log in even so, scan the code.').waitFor()
   expect(await ticketOn(page)).not.toBe(asked)
+  expect(await continueAs(page, 'Ben').count()).toBe(0)
+  // With the next code it is forgotten.
+  await page.locator('saoma-login').evaluate((element: SaomaLogin) => element.renew())
+  await continueAs(page, 'Ben').waitFor()
   await approve(page, 'Ben')
   await hello(page, 'Ben')
 })

@@ -41,4 +41,11 @@ test('a display has the code only while it can be used', () => {
   expect(shown('expired')).toEqual({ status: 'expired' })
   expect(shown('redeemed')).toEqual({ status: 'expired' })
   expect(JSON.stringify(shown('pending'))).not.toContain('secret')
+  // Whether a phone was asked is said where one was to be asked.
+  expect(shown('pending')).not.toHaveProperty('pushed')
+  expect(stateOf(authorization, ticket('pending', 1, 30), 0, true)).toMatchObject({ pushed: false })
+  for (const asks of [true, false])
+    expect(stateOf({ ...authorization, pushed: true }, ticket('scanned', 2, 30), 0, asks)).toMatchObject({
+      pushed: true,
+    })
 })

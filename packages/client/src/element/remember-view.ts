@@ -103,9 +103,13 @@ export const viewOf = (facts: RememberFacts, acts: RememberActs, html: typeof Ht
   const say = text[language]
   if (!('userCode' in state) || !keepsKeys()) return {}
 
-  const named = (sentence: string, other: string) => (person?.name ? sentence.replace('{name}', person.name) : other)
+  const named = (sentence: string, other: string) => {
+    const { name } = person ?? {}
+    return name ? sentence.replace('{name}', () => name) : other
+  }
   const notYou = html`<button class="plain" type="button" part="forget" @click=${acts.forget}>${say.notYou}</button>`
-  const note = (sentence: string) => html`<div class="known"><p class="note">${sentence}</p>${notYou}</div>`
+  const note = (sentence: string) =>
+    html`<div class="known"><p class="note" role="status">${sentence}</p>${notYou}</div>`
   const choice = html`<label class="remember" part="remember">
     <input type="checkbox" .checked=${wants} @change=${({ target }: Event) => acts.want((target as HTMLInputElement).checked)} />
     <strong>${say.remember}</strong><span>${say.why}</span>

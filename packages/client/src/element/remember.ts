@@ -34,6 +34,8 @@ export const createRemember = ({ root, loginOf, onAct, html }: RememberDeps): Re
   let wants = false
   /** The phone was asked by the code of before, and the person has declined there. */
   let isDeclined = false
+  /** The code after that was displayed. The one that follows it has nothing to do with it. */
+  let wasShown = false
   let wasPushed = false
 
   const isPushed = (state: LoginState | undefined): boolean => Object(state).pushed === true
@@ -63,8 +65,13 @@ export const createRemember = ({ root, loginOf, onAct, html }: RememberDeps): Re
       // A no on the phone leads back to the code. Not in this turn: others still hear of the state.
       if (state.status === 'rejected' && !state.code && wasPushed) {
         isDeclined = true
+        wasShown = false
         queueMicrotask(() => loginOf()?.renew())
       }
+      if (state.status === 'creating' && wasShown) isDeclined = false
+      wasShown ||= 'ticket' in state
+      // Each login is decided anew.
+      if (state.status === 'done') wants = false
       wasPushed = isPushed(state)
     },
     view: (state, language) => viewOf({ state, person: loginOf()?.person, wants, isDeclined, language }, acts, html),
