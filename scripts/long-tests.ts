@@ -1,8 +1,8 @@
 /**
- * Tests that take half a minute or more each, and look at what seldom breaks: packages as they are installed,
- * the built site, whole examples, operators' commands and the doctor, every interruption of a deletion, whole
- * clusters under faults. `npm test` leaves them out, so it stays short enough to wait for. `npm run test:long`
- * runs them, as the nightly workflow and each release do.
+ * Tests that take half a minute or more each, and look at what seldom breaks: packages as they are
+ * installed, the built site, whole examples, operators' commands and the doctor, every interruption of a
+ * deletion, whole clusters under faults. `npm test` leaves them out, so it stays short enough to wait for.
+ * `npm run test:long` runs them, as the nightly workflow and each release do.
  */
 export const longTests: readonly string[] = [
   'apps/docs/test/site',
