@@ -130,7 +130,10 @@ test('strangers reach no phone: without a key, with another one, or with a proof
     ['a proof for another request', browser.prove('/oidc/token').then((proof) => ask(browser, sub, proof))],
     ['a proof for another site', ask(browser, sub, await browser.prove(CODE, { htu: `https://evil.example${CODE}` }))],
     ['a proof of another method', ask(browser, sub, await browser.prove(CODE, { htm: 'GET' }))],
-    ['the client of an application', ask(browser, sub, await browser.prove(CODE), { client_id: 'kiosk', scope: 'openid' })],
+    [
+      'the client of an application',
+      ask(browser, sub, await browser.prove(CODE), { client_id: 'kiosk', scope: 'openid' }),
+    ],
     ['an old proof', browser.prove(CODE, { iat: 1 }).then((proof) => ask(browser, sub, proof))],
     ['garbage', ask(browser, sub, 'x.y.z')],
     ['the key of somebody else', ask(browser, other.sub)],

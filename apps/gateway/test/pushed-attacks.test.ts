@@ -84,8 +84,9 @@ const post = (client_id: string, form: Record<string, string>, origin = node()) 
   request<Asked>(`${origin}/oidc/backchannel`, { form: { client_id, client_secret: SECRET, scope: 'openid', ...form } })
 const NOTIFIED = ['bank', 'closed', 'hidden']
 const ask = async (client_id: string, login_hint: string): Promise<Asked> => {
-  const token = NOTIFIED.includes(client_id) ? { client_notification_token: 'a-token-of-the-application' } : {}
-  const { status, body } = await post(client_id, { login_hint, ...token })
+  const form: Record<string, string> = { login_hint }
+  if (NOTIFIED.includes(client_id)) form.client_notification_token = 'a-token-of-the-application'
+  const { status, body } = await post(client_id, form)
   if (status !== 200) throw new Error(`expected 200, got ${status}: ${JSON.stringify(body)}`)
   return body
 }
@@ -183,7 +184,11 @@ test('a request that expires leads nowhere, and makes no room', async () => {
   expect(await confirm(node(), opened.ticket, phone, { json: { number: opened.number } })).toMatchObject({
     body: { code: 'TICKET_EXPIRED' },
   })
-  for (const [client, each] of [['desk', waiting], ['desk', opened], ['till', agreed]] as const)
+  for (const [client, each] of [
+    ['desk', waiting],
+    ['desk', opened],
+    ['till', agreed],
+  ] as const)
     expect((await take(client, each)).body.error).toBe('expired_token')
   expect(await inboxOf(phone)).toEqual([])
   // Of three, one was confirmed, and that one makes room.
@@ -219,13 +224,16 @@ test('of 20 redemptions at once one succeeds, and none of another application', 
   await agree(asked, phone)
   const foreign = await Promise.all(['desk', 'till'].map((client) => take(client, asked)))
   expect(foreign.map(({ body }) => body.error)).toEqual(['invalid_grant', 'invalid_grant'])
-  const form = { grant_type: DEVICE_CODE_GRANT, client_id: 'tap', client_secret: SECRET, device_code: asked.auth_req_id }
+  const form = {
+    grant_type: DEVICE_CODE_GRANT,
+    client_id: 'tap',
+    client_secret: SECRET,
+    device_code: asked.auth_req_id,
+  }
   expect((await request(`${node()}/oidc/token`, { form })).status).toBe(400)
   const taken = await Promise.all(Array.from({ length: 20 }, () => take('tap', asked)))
   const good = taken.filter(({ status }) => status === 200)
-  expect(good.length).toBeGreaterThan(0)
-  // Who gets tokens gets them for one session.
-  expect(new Set(good.map(({ body }) => decodeJwt(body.access_token).sid)).size).toBe(1)
+  expect(good).toHaveLength(1)
   for (const { body } of taken.filter(({ status }) => status !== 200)) expect(body.error).toBe('invalid_grant')
 })
 
@@ -245,7 +253,10 @@ test('who is disabled or deleted is asked nothing, and what waits leads nowhere'
     expect({ status, error: body.error }).toEqual({ status: 400, error: 'unknown_user_id' })
   }
   expect((await take('bank', gone)).body.error).toMatch(/^(invalid_grant|expired_token)$/)
-  await until(() => isDue(gone), (due) => !due)
+  await until(
+    () => isDue(gone),
+    (due) => !due,
+  )
   expect(receiver.notifications.filter(({ body }) => body.auth_req_id === gone.auth_req_id)).toEqual([])
 })
 
@@ -267,14 +278,23 @@ describe('an application that should be told', () => {
     expect((await receiver.next()).body).toEqual({ auth_req_id: asked.auth_req_id })
     receiver.answer = (res) => void res.writeHead(202).end()
     expect((await receiver.next()).body).toEqual({ auth_req_id: asked.auth_req_id })
-    await until(() => pings('told'), (count) => count === before + 1)
-    await until(() => isDue(asked), (due) => !due)
+    await until(
+      () => pings('told'),
+      (count) => count === before + 1,
+    )
+    await until(
+      () => isDue(asked),
+      (due) => !due,
+    )
   })
 
   test('is called again while nobody listens there', async () => {
     const before = await pings('again')
     const asked = await answered('closed')
-    await until(() => pings('again'), (count) => count > before)
+    await until(
+      () => pings('again'),
+      (count) => count > before,
+    )
     const late = await startNotificationReceiver(certificate, { port: closedPort })
     expect((await late.next()).body).toEqual({ auth_req_id: asked.auth_req_id })
   })
@@ -284,16 +304,28 @@ describe('an application that should be told', () => {
     receiver.answer = (res) => void res.writeHead(307, { location: other.url }).end()
     const asked = await answered('bank')
     await receiver.next()
-    await until(() => pings('failed'), (count) => count === before + 1)
-    await until(() => isDue(asked), (due) => !due)
+    await until(
+      () => pings('failed'),
+      (count) => count === before + 1,
+    )
+    await until(
+      () => isDue(asked),
+      (due) => !due,
+    )
     expect(other.notifications).toEqual([])
   })
 
   test('is not called in a private network that is not listed', async () => {
     const before = await pings('failed')
     const asked = await answered('hidden')
-    await until(() => pings('failed'), (count) => count === before + 1)
-    await until(() => isDue(asked), (due) => !due)
+    await until(
+      () => pings('failed'),
+      (count) => count === before + 1,
+    )
+    await until(
+      () => isDue(asked),
+      (due) => !due,
+    )
     expect(hidden.notifications).toEqual([])
     // It may poll.
     expect((await take('hidden', asked)).status).toBe(200)
@@ -303,16 +335,26 @@ describe('an application that should be told', () => {
     receiver.answer = (res) => void res.writeHead(500).end()
     const [asked, lost] = [await answered('bank'), await answered('bank')]
     const of = ({ auth_req_id }: Asked) => receiver.notifications.filter(({ body }) => body.auth_req_id === auth_req_id)
-    await until(async () => of(asked).length, (count) => count >= 2)
+    await until(
+      async () => of(asked).length,
+      (count) => count >= 2,
+    )
     expect(await isDue(asked)).toBe(true)
     expect((await take('bank', asked)).status).toBe(200)
     await expire(lost)
-    for (const each of [asked, lost]) await until(() => isDue(each), (due) => !due)
+    for (const each of [asked, lost])
+      await until(
+        () => isDue(each),
+        (due) => !due,
+      )
     const calls = receiver.notifications.length
     // A call of another request proves that nodes go on looking.
     receiver.answer = (res) => void res.writeHead(204).end()
     const next = await answered('bank')
-    await until(async () => of(next).length, (count) => count === 1)
+    await until(
+      async () => of(next).length,
+      (count) => count === 1,
+    )
     expect(receiver.notifications.length).toBe(calls + 1)
   })
 
@@ -325,10 +367,16 @@ describe('an application that should be told', () => {
     const origins = [second?.origin ?? '', first?.origin ?? ''] as [string, string]
     const count = receiver.notifications.length
     expect((await agree(asked, phone, origins)).status).toBe(200)
-    await until(async () => receiver.notifications.length, (calls) => calls > count)
+    await until(
+      async () => receiver.notifications.length,
+      (calls) => calls > count,
+    )
     await first?.kill()
     receiver.answer = (res) => void res.writeHead(204).end()
-    await until(async () => receiver.notifications.length, (calls) => calls > count + 1)
+    await until(
+      async () => receiver.notifications.length,
+      (calls) => calls > count + 1,
+    )
     expect(receiver.notifications.at(-1)?.body).toEqual({ auth_req_id: asked.auth_req_id })
     expect((await take('bank', asked, third?.origin)).status).toBe(200)
   })
