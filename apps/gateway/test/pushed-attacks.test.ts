@@ -20,8 +20,8 @@ import { type NotificationReceiver, startNotificationReceiver } from './notifica
 import { deskClient, SECRET } from './relying-party.ts'
 
 /*
- * Requests to log in that somebody abuses, and that meet what is half broken: SECURITY.md, "Requests sent to a
- * phone". Each call goes to the other node than the one before.
+ * Requests to log in that somebody abuses, and that meet what is half broken: SECURITY.md, "Requests sent to
+ * a phone". Each call goes to the other node than the one before.
  */
 
 let cluster: Cluster

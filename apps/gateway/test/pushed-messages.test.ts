@@ -16,8 +16,9 @@ import { decodeJwt } from 'jose'
 import { deskClient, SECRET } from './relying-party.ts'
 
 /*
- * The subscription message of WeChat about a request to log in (WECHAT_LOGIN_TEMPLATE). It is a hint: whatever
- * WeChat does, the request is in the person's list. Each request goes to the other node than the one before.
+ * The subscription message of WeChat about a request to log in (WECHAT_LOGIN_TEMPLATE). It is a hint:
+ * whatever WeChat does, the request is in the person's list. Each request goes to the other node than the
+ * one before.
  */
 
 const TEMPLATE = 'AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_abcde'

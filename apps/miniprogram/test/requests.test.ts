@@ -154,7 +154,7 @@ describe('the message of WeChat', () => {
     })
     expect(message?.data.time2?.value).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d$/)
     expect(more).toEqual([])
-    // The message opens the page without a code. There is the list, with the request that had no message, too.
+    // The message opens the page without a code. There is the list, with the request that had no message.
     const next = phone(person).login({ launchScene: 1014 })
     const listed = await next.when(({ screen }) => screen.status === 'no-code' && screen.requests)
     expect(listed.map(({ ticket }) => ticket)).toEqual(asked.map(({ ticket }) => ticket).reverse())
