@@ -169,6 +169,8 @@ describe('the message of WeChat', () => {
       '',
     ],
     ['the program has gone to the background', ({ fail }) => fail({ errMsg: 'fail', errCode: 10_005 }), ''],
+    ['the network is lost', ({ fail }) => fail({ errMsg: 'fail', errCode: 10_003 }), ''],
+    ['it was not asked in a tap', ({ fail }) => fail({ errMsg: 'fail can only be invoked by user TAP' }), 'TAP'],
     ['WeChat has banned the template', ({ success }) => success({ [TEMPLATE]: 'ban' }), 'ban'],
     ['there is no such template', ({ fail }) => fail({ errMsg: 'fail: no template', errCode: 20_001 }), 'no template'],
     [

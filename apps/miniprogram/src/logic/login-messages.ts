@@ -14,8 +14,11 @@ export interface LoginMessages {
   ask(answered: (isAgreed: boolean) => void): void
 }
 
-/** WeChat's numbers for what a person has chosen. Others are mistakes of the operator. */
-const CHOSEN: readonly (number | undefined)[] = [10_001, 10_002, 10_003, 10_004, 10_005, 20_004]
+/**
+ * WeChat's numbers for what an operator cannot mend: the network, a program in the background, a person who
+ * takes no messages at all. Others are mistakes, such as 20001, there is no such template.
+ */
+const USUAL: readonly (number | undefined)[] = [10_002, 10_003, 10_005, 20_004]
 
 /** @param template  id of the template. Empty: nobody is asked */
 export const createLoginMessages = (wx: Pick<WxApp, 'requestSubscribeMessage'>, template: string): LoginMessages => ({
@@ -31,7 +34,7 @@ export const createLoginMessages = (wx: Pick<WxApp, 'requestSubscribeMessage'>, 
           answered(answer === 'accept')
         },
         fail: ({ errMsg, errCode }) => {
-          if (!CHOSEN.includes(errCode) && !/cancel|deny/.test(errMsg)) complain(errMsg)
+          if (!USUAL.includes(errCode) && !/cancel|deny/.test(errMsg)) complain(errMsg)
           answered(false)
         },
       })
