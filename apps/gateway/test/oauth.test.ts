@@ -87,8 +87,11 @@ test('discovery names the endpoints that exist, and no others', () => {
       'authorization_code',
       'refresh_token',
       'urn:ietf:params:oauth:grant-type:device_code',
+      'urn:openid:params:grant-type:ciba',
       'urn:saoma:grant-type:wx-code',
     ],
+    backchannel_authentication_endpoint: `${origin}/oidc/backchannel`,
+    backchannel_token_delivery_modes_supported: ['poll', 'ping'],
   })
   for (const missing of ['registration_endpoint', 'frontchannel_logout_supported'])
     expect(metadata).not.toHaveProperty(missing)

@@ -9,6 +9,7 @@ import { CLUSTER_SECRET, reader, registration, startStoredClientsStage, TO } fro
 /* Registered applications that are kept in Redis, beside those of the file. Each step is on another node. */
 
 const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code'
+const CIBA = 'urn:openid:params:grant-type:ciba'
 const stage = await startStoredClientsStage()
 const { cluster, redis, alice, nodes, admin, make, discover, scan, refreshAt, userinfo, entries } = stage
 
@@ -240,7 +241,7 @@ test('a mistake is one sentence that names the member, and rights are those of t
   for (const [more, detail] of [
     [{ client_id: 'web' }, 'client_id must be 1 to 64 of A-Z, a-z, 0-9, . _ and -, and not web, phone or miniprogram'],
     [{ redirect_uris: ['https://a.example/#f'] }, 'redirect_uris must list addresses with https or http'],
-    [{ grant_types: [] }, `grant_types must have a way to log in: authorization_code or ${DEVICE}`],
+    [{ grant_types: [] }, `grant_types must have a way to log in: authorization_code, ${DEVICE} or ${CIBA}`],
     [{ grant_types: [DEVICE], redirect_uris: [REDIRECT] }, 'redirect_uris is of no use without authorization_code'],
     [{ verify: 'passkey' }, expect.stringMatching(/^verify cannot be passkey yet/)],
     [{ scope: 'profile' }, 'scope must have openid'],
