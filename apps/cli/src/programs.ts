@@ -63,6 +63,8 @@ export const programs: readonly Program[] = [
               '--name=',
               '--redirect=',
               '--device',
+              '--push',
+              '--notify=',
               '--logout=',
               '--backchannel-logout=',
               '--logo=',
