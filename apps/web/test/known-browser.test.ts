@@ -188,6 +188,38 @@ test('a browser that was taken off the list of the person is told so once, and f
   expect(await continueAs(page, 'Dan').count()).toBe(0)
 })
 
+test('a list that was read before a browser is forgotten does not bring it back', async () => {
+  await rememberedFor('Ian')
+  const other = await open()
+  await approve(other, 'Ian')
+  await hello(other, 'Ian')
+  const list = other.getByRole('heading', { name: 'Browsers that may ask your phone' })
+  await list.waitFor()
+  const read = Promise.withResolvers<void>()
+  const late = Promise.withResolvers<void>()
+  const told = Promise.withResolvers<void>()
+  await other.route(
+    '**/v1/me/browsers',
+    async (route) => {
+      const response = await route.fetch()
+      read.resolve()
+      await late.promise
+      await route.fulfill({ response })
+      told.resolve()
+    },
+    { times: 1 },
+  )
+  // Another login has the page read the list anew.
+  await approve(await open(), 'Ian')
+  await read.promise
+  await other.locator('.places .forget').click()
+  await list.waitFor({ state: 'detached' })
+  late.resolve()
+  await told.promise
+  await other.evaluate(() => new Promise((done) => setTimeout(done)))
+  expect(await list.count()).toBe(0)
+})
+
 test('"Not you?" forgets the person and the key, and takes the request off the page', async () => {
   const page = await rememberedFor('Eve')
   await ask(page, 'Eve')

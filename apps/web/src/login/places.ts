@@ -30,8 +30,8 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
   /** False if the answer is an error. */
   const check = (answer: Answer<unknown>): boolean => {
     if (answer.ok) return true
-    // Another device ended it at the same moment, which is just as good.
-    if (answer.code === 'SESSION_NOT_FOUND') return true
+    // Another device ended it, or had it forgotten, at the same moment, which is just as good.
+    if (answer.code === 'SESSION_NOT_FOUND' || answer.code === 'NOT_FOUND') return true
     if (answer.code === 'REVOKED') void session.recheck()
     trouble = true
     return false
@@ -74,23 +74,32 @@ export const createPlaces = (session: Session, monitor: SessionMonitor, origin: 
     }
   }
 
-  const leave = (entry: SessionEntry, how: (sid: string) => Promise<Answer<unknown>>, sentence: () => string) =>
+  /** Takes a place off its list. */
+  const drop = (place: string, how: () => Promise<Answer<unknown>>, sentence: () => string) =>
     act(async () => {
-      if (!check(await how(entry.sid))) return
-      // The list first: an automatic reload may show the sentence at any moment.
+      if (!check(await how())) return
+      // The list first: an automatic reload may show the sentence at any moment, and may have begun before.
       await load()
-      said = fill(sentence(), { place: placeOf(entry) })
+      said = fill(sentence(), { place })
     })
-  const end = (entry: SessionEntry) => leave(entry, devices.end, () => say().endedOne)
-  const report = (entry: SessionEntry) => leave(entry, devices.report, () => say().reportedOne)
-
+  const end = (entry: SessionEntry) =>
+    drop(
+      placeOf(entry),
+      () => devices.end(entry.sid),
+      () => say().endedOne,
+    )
+  const report = (entry: SessionEntry) =>
+    drop(
+      placeOf(entry),
+      () => devices.report(entry.sid),
+      () => say().reportedOne,
+    )
   const forget = (browser: KnownBrowser) =>
-    act(async () => {
-      const answer = await browsers.forget(browser.id)
-      if (!answer.ok && answer.code !== 'NOT_FOUND') return void check(answer)
-      known = known.filter(({ id }) => id !== browser.id)
-      said = fill(say().forgot, { place: placeOf(browser) })
-    })
+    drop(
+      placeOf(browser),
+      () => browsers.forget(browser.id),
+      () => say().forgot,
+    )
 
   const endOthers = () =>
     act(async () => {
