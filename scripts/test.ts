@@ -18,7 +18,7 @@ export const prepareTests = async (): Promise<void> => {
 
 /** Tests that need neither Redis nor another process, without the check, for use while writing code. */
 const FAST = '--fast'
-/** The tests of long-tests.js, and no others. They also run if somebody names files. */
+/** The tests of long-tests.ts, and no others. They also run if somebody names files. */
 const LONG = '--long'
 
 const main = async (): Promise<boolean> => {
