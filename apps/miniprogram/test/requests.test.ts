@@ -195,6 +195,14 @@ describe('the message of WeChat', () => {
     expect(warned).toEqual(warning ? [expect.stringContaining(warning)] : [])
   })
 
+  // Of a template with a sound the person may take that, too.
+  test.each(['acceptWithAudio', 'acceptWithAlert'])('a yes that WeChat calls %s is one', async (yes) => {
+    const { login } = await loggedIn('Hal', ({ success }) => success({ [TEMPLATE]: yes }))
+    login.page.agree()
+    expect(login.page.screen).toEqual({ status: 'confirmed', messages: 'agreed' })
+    expect(warned).toEqual([])
+  })
+
   test('an answer that comes when another code is open changes nothing', async () => {
     let answer = () => {}
     const { login } = await loggedIn('Fay', ({ success }) => {

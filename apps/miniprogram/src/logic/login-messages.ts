@@ -30,8 +30,10 @@ export const createLoginMessages = (wx: Pick<WxApp, 'requestSubscribeMessage'>, 
       wx.requestSubscribeMessage?.({
         tmplIds: [template],
         success: ({ [template]: answer, errMsg }) => {
-          if (answer !== 'accept' && answer !== 'reject') complain(answer ?? errMsg ?? 'no answer')
-          answered(answer === 'accept')
+          // With a sound too, if the person chose that: `acceptWithAudio`.
+          const isAgreed = answer?.startsWith('accept') ?? false
+          if (!isAgreed && answer !== 'reject') complain(answer ?? errMsg ?? 'no answer')
+          answered(isAgreed)
         },
         fail: ({ errMsg, errCode }) => {
           if (!USUAL.includes(errCode) && !/cancel|deny/.test(errMsg)) complain(errMsg)

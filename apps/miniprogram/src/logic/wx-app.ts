@@ -9,7 +9,10 @@ export interface EnterOptions {
 /** Asks the person for messages. WeChat takes it only while it handles a tap. */
 export interface SubscribeOptions {
   tmplIds: string[]
-  /** `accept`, `reject`, or `ban` and `filter` for templates that WeChat does not take; by template. */
+  /**
+   * By template: `accept` or `acceptWithAudio`, `reject`, or `ban` and `filter` for those that WeChat does not
+   * take.
+   */
   success(result: Record<string, string>): void
   /** Such as 20004, the person takes no messages at all, and 20001, there is no such template. */
   fail(error: { errMsg: string; errCode?: number }): void
