@@ -83,7 +83,7 @@ test('it lists again what came while the person was away', async () => {
   expect(listed.map((each) => each.ticket)).toEqual([ticket])
 })
 
-test('"this was not me" declines, and the application is refused', async () => {
+test('"this was not me" declines, says what that means, and the application is refused', async () => {
   const sub = await subOf('Cyd')
   const asked = await ask('desk', sub)
   const login = phone('Cyd').login(opened)
@@ -91,7 +91,7 @@ test('"this was not me" declines, and the application is refused', async () => {
   login.page.openRequest(asked.ticket)
   await login.reaches('asking')
   login.page.report()
-  await login.reaches('declined')
+  await login.reaches('reported')
   expect((await redeem('desk', asked)).body.error).toBe('access_denied')
   const form = { client_id: 'desk', client_secret: SECRET, scope: 'openid', login_hint: sub }
   expect((await request(`${cluster.origin}/oidc/backchannel`, { form })).status).toBe(429)

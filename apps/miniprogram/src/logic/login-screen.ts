@@ -42,7 +42,7 @@ export interface Question {
  * or `NETWORK`.
  *
  * - `no-code`: nothing was scanned. The page explains how to scan, and accepts a typed user code. `requests`:
- *   those that applications have sent to the person.
+ *   those that applications, or browsers which the person has had remembered, have sent.
  * - `number`: the person may give a phone number, or go on without.
  * - `opening`: please wait.
  * - `checking`: the person types the check number. `busy` while the server checks it.
@@ -51,9 +51,9 @@ export interface Question {
  * - `void`: several people have scanned the code.
  * - `elsewhere`: phone and browser have to be in one network, and are not. The person may try again.
  * - `refused`: the number was wrong too often.
+ * - `reported`: declined, and whoever sent the request cannot ask again for a day.
  * - `settled`: the login was decided before. `answered` is this person's answer, if the server may have
- *   accepted
- *   it. The other screen shows the actual decision.
+ *   accepted it. The other screen shows the actual decision.
  * - `failed`: `canRetry` if a retry may help. `detail` is the business's own sentence for the person.
  * - `offline`: nothing is lost, and the page continues by itself when the network is back.
  */
@@ -66,7 +66,7 @@ export type LoginScreen =
   | { status: 'deciding'; question: Question; decision: Decision }
   | { status: 'settled'; answered?: Decision }
   | { status: 'confirmed'; messages?: 'offered' | 'agreed' }
-  | { status: 'declined' | 'expired' | 'taken' | 'void' | 'not-found' | 'elsewhere' | 'refused' }
+  | { status: 'declined' | 'reported' | 'expired' | 'taken' | 'void' | 'not-found' | 'elsewhere' | 'refused' }
   | { status: 'failed'; code: string; detail?: string; canRetry: boolean }
   | { status: 'offline' }
 
@@ -79,9 +79,9 @@ export interface LoginPage {
   ask(onAnswer: () => void): void
   /** Takes a user code instead of a scan, in upper or lower case, with or without dashes. */
   findUserCode(userCode: string): void
-  /** Takes a request that an application has sent, instead of a scan. */
+  /** Takes a request that was sent to the person, instead of a scan. */
   openRequest(ticket: string): void
-  /** Declines such a request: this was not me. Its application cannot ask again for a day. */
+  /** Declines such a request: this was not me. Whoever sent it cannot ask again for a day. */
   report(): void
   /** The check number, two digits. */
   giveCheck(check: string): void

@@ -113,7 +113,7 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
 
   const scan = (ticket: string, isListed = false) =>
     step(
-      () => (isListed ? api.scan(ticket, true) : api.scan(ticket)),
+      () => api.scan(ticket, isListed),
       (answer) =>
         answer.ok ? show({ status: 'asking', question: questionFor(ticket, answer.value, isListed) }) : failed(answer),
     )
@@ -144,7 +144,7 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
     )
 
   /**
-   * Reads what applications have sent. A failure is no news: the person can still scan. Whoever has yet to be
+   * Reads the list of requests. A failure is no news: the person can still scan. Whoever has yet to be
    * asked for a phone number must not become somebody for that.
    */
   const look = async () => {
@@ -265,7 +265,7 @@ export const createLoginPage = (deps: LoginPageDeps, onChange: () => void): Logi
       const { ticket } = screen.question
       void step(
         () => api.report(ticket),
-        (answer) => (answer.ok ? show({ status: 'declined' }) : failed(answer)),
+        (answer) => (answer.ok ? show({ status: 'reported' }) : failed(answer)),
       )
     },
     agree: () => {

@@ -87,6 +87,7 @@ export const en: typeof zh = {
     confirmedHint: 'Look at the other screen: it goes on by itself.',
     declined: 'Declined',
     declinedHint: 'Nobody was logged in.',
+    reportedHint: 'Nobody was logged in. Whoever asked cannot ask you again for a day.',
     expired: 'This request has expired',
     expiredHint: 'Scan the new code on the other screen.',
     taken: 'Somebody else has scanned this code',

@@ -83,6 +83,7 @@ export const zh = {
     confirmedHint: '请看另一屏幕，页面会自动继续。',
     declined: '已拒绝',
     declinedHint: '没有任何人登录。',
+    reportedHint: '没有任何人登录。发起者一天之内不能再向你发起请求。',
     expired: '该请求已过期',
     expiredHint: '请扫描另一屏幕上的新码。',
     taken: '该码已被他人扫描',

@@ -311,6 +311,7 @@ describe('the end', () => {
   it.each<[LoginScreen, string, string, unknown[]]>([
     [{ status: 'confirmed' }, words.confirmed, words.confirmedHint, devices],
     [{ status: 'declined' }, words.declined, words.declinedHint, devices],
+    [{ status: 'reported' }, words.declined, words.reportedHint, devices],
     [{ status: 'expired' }, words.expired, words.expiredHint, another],
     [{ status: 'taken' }, words.taken, words.takenHint, another],
     [{ status: 'settled' }, words.settled, words.settledHint, another],

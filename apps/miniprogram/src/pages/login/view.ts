@@ -106,6 +106,8 @@ export const loginView = (screen: LoginScreen, text: Text, now: number): LoginVi
       return result('success', login.confirmed, login.confirmedHint, 'devices')
     case 'declined':
       return result('default', login.declined, login.declinedHint, 'devices')
+    case 'reported':
+      return result('default', login.declined, login.reportedHint, 'devices')
     case 'expired':
       return result('warning', login.expired, login.expiredHint, 'another')
     case 'refused':
