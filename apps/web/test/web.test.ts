@@ -1,3 +1,4 @@
+import type { SaomaLogin } from '@saoma/client/element'
 import {
   type Cluster,
   confirm,
@@ -292,7 +293,7 @@ test('a missing picture gives the reason and loads when requested again', async 
   expect(new URL(await scanned(page)).searchParams.get('ticket')).toMatch(/^[\w-]{22}$/)
 })
 
-test('links for demos appear beside a code for any camera and not beside one of WeChat', async () => {
+test('links for demos appear beside a code of the demo phone, not beside one of WeChat or of an app', async () => {
   const page = await open('/', desktop)
   const offers = page.locator('footer nav a')
   await offers.first().waitFor()
@@ -303,6 +304,18 @@ test('links for demos appear beside a code for any camera and not beside one of 
   })
   await page.reload()
   await page.getByText('Open WeChat, tap Scan, point it at the code').waitFor()
+  expect(await offers.count()).toBe(0)
+  await page.unroute('**/qr')
+  await page.route('**/oidc/device/auth', async (route) => {
+    const answer = await route.fetch()
+    const body = await answer.json()
+    await route.fulfill({
+      response: answer,
+      json: { ...body, verification_uri_complete: `${cluster.origin}/l/${body.ticket}` },
+    })
+  })
+  await page.locator('saoma-login').evaluate((element: SaomaLogin) => element.renew())
+  expect(new URL(await scanned(page)).pathname).toMatch(/^\/l\//)
   expect(await offers.count()).toBe(0)
 })
 

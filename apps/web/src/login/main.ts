@@ -1,4 +1,5 @@
 import { createSession, type SessionEvents } from '@saoma/client'
+import type { SaomaLogin, SaomaLoginEvents } from '@saoma/client/element'
 import '@saoma/client/element'
 import { html, nothing, render, type TemplateResult } from 'lit'
 import { sayEnded } from '../ended.ts'
@@ -17,10 +18,13 @@ if (ticket) history.replaceState(null, '', location.pathname)
 let signedIn: SignedIn | undefined
 /** This login was ended elsewhere, and nobody has logged in again yet: why. */
 let revoked: Pick<SessionEvents['ended'], 'notice'> | undefined
-/**
- * The login shows a plain QR code, which any camera reads. This is demo mode, with pages to try things out.
- */
-let plain = false
+/** The code leads to the demo phone. So there are pages to try things out. */
+let isDemo = false
+/** WeChat alone reads its codes, and those of a company's own app have another address. */
+const showsDemo = ({ detail, target }: SaomaLoginEvents['saoma-picture']): boolean => {
+  const { state } = target as SaomaLogin
+  return detail.plain && 'qr' in state && new URL(state.verificationUriComplete).pathname === '/phone'
+}
 
 const welcome = (): TemplateResult => html`
   <main class="welcome">
@@ -36,8 +40,8 @@ const welcome = (): TemplateResult => html`
       lang=${document.documentElement.lang}
       .ticket=${ticket}
       remember
-      @saoma-picture=${(event: CustomEvent<{ plain: boolean }>) => {
-        plain = event.detail.plain
+      @saoma-picture=${(event: SaomaLoginEvents['saoma-picture']) => {
+        isDemo = showsDemo(event)
         update()
       }}
       .session=${session}
@@ -53,7 +57,7 @@ const update = (): void => {
       ${header(update)} ${session.tokens ? (signedIn?.view() ?? nothing) : welcome()}
       <footer class="bottom">
         <span>${say().footer}</span>
-        ${plain && !signedIn ? html`<nav><a href="/phone">${say().phone}</a><a href="/embed.html">${say().embedded}</a></nav>` : nothing}
+        ${isDemo && !signedIn ? html`<nav><a href="/phone">${say().phone}</a><a href="/embed.html">${say().embedded}</a></nav>` : nothing}
       </footer>
     `,
     root,
