@@ -141,7 +141,7 @@ test('whoever declines on the phone finds the code again, and may scan it', asyn
   const phone = await phoneOf('Ben')
   await takeOnPhone(phone)
   await phone.getByRole('button', { name: 'Decline' }).click()
-  await page.getByText('Declined on the phone. To log in even so, scan the code.').waitFor()
+  await page.getByText('The login was declined. To log in even so, scan the code.').waitFor()
   expect(await ticketOn(page)).not.toBe(asked)
   expect(await continueAs(page, 'Ben').count()).toBe(0)
   // With the next code it is forgotten.
@@ -329,7 +329,7 @@ test('"this was not me" on the phone forgets the browser, and both screens say s
   await phone.locator('.waiting button').click()
   await phone.getByRole('button', { name: '不是我本人' }).click()
   await phone.getByRole('heading', { name: '已拒绝' }).waitFor()
-  await page.getByText('已在手机上拒绝').waitFor()
+  await page.getByText('登录已被拒绝。如仍要登录，请扫码。').waitFor()
   await page.reload()
   await page.getByRole('button', { name: '以 Kai 继续' }).click()
   await page.getByText('现在无法询问你的手机').waitFor()

@@ -17,7 +17,7 @@ const text = {
     typeNumber: 'Enter {n} on your phone',
     orScan: 'Open the request there, or scan the code here.',
     refused: 'Your phone cannot be asked now. The code works as always.',
-    declined: 'Declined on the phone. To log in even so, scan the code.',
+    declined: 'The login was declined. To log in even so, scan the code.',
     remember: 'Remember this browser',
     why: 'Next time it can ask your phone, so tick this only on a device of your own.',
   },
@@ -32,7 +32,7 @@ const text = {
     typeNumber: '请在手机上输入 {n}',
     orScan: '请在手机上打开请求，或扫描此码。',
     refused: '现在无法询问你的手机，请照常扫码。',
-    declined: '已在手机上拒绝。如仍要登录，请扫码。',
+    declined: '登录已被拒绝。如仍要登录，请扫码。',
     remember: '记住此浏览器',
     why: '下次可直接询问你的手机，因此只在自己的设备上勾选。',
   },
@@ -75,7 +75,7 @@ export interface RememberFacts {
   state: LoginState
   person: KnownPerson | undefined
   wants: boolean
-  /** The person has said no on the phone to the code of before. */
+  /** On the phone there was a no to the code of before, or three wrong numbers. */
   isDeclined: boolean
   language: Language
 }
