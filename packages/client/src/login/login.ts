@@ -88,8 +88,6 @@ export const createLogin = (options: LoginOptions): Login => {
   let followed: { deviceCode: string; signal: AbortSignal } | undefined
   let renewals = 0
   let handedTicket = options.ticket
-  /** The next code is to ask the phone of the person who is known. */
-  let asking = false
   let unlisten = () => {}
 
   const enter = (next: LoginState) => {
@@ -200,12 +198,11 @@ export const createLogin = (options: LoginOptions): Login => {
     return parsed.ok && Date.now() < Number(expiresAt) + AFTER_SCAN_MS ? parsed.value : undefined
   }
 
-  const begin = async () => {
+  /** @param asks  whether the code is to ask the phone of the person who is known */
+  const begin = async (asks = false) => {
     round?.abort()
     round = new AbortController()
     const { signal } = round
-    const asks = asking
-    asking = false
     connected('connecting')
     enter({ status: 'creating' })
     if (handedTicket) {
@@ -223,7 +220,7 @@ export const createLogin = (options: LoginOptions): Login => {
     follow(authorization, asks, signal)
   }
 
-  const start = () => {
+  const start = (asks = false) => {
     if (round && !round.signal.aborted && !over(state)) return
     place ??= takePlace(storage, name)
     if (place.key !== saved.key) saved = createStored(storage, place.key)
@@ -231,28 +228,25 @@ export const createLogin = (options: LoginOptions): Login => {
     unlisten = page.onChange(() => {
       if (state.status === 'expired' && !page.hidden && renewals < maxRenewals) expired()
     })
-    run(begin)
+    run(() => begin(asks))
     if (remembers && !known)
       void knownPerson().then((found) => {
         if (found?.person) events.emit('person', found.person)
       })
   }
 
-  const renew = () => {
+  const renew = (asks = false) => {
     renewals = 0
     saved.clear()
     round?.abort()
-    start()
+    start(asks)
   }
 
   return {
     get person() {
       return known?.person
     },
-    ask: () => {
-      asking = true
-      renew()
-    },
+    ask: () => renew(true),
     forget: () => {
       known?.forget()
       events.emit('person', undefined)
@@ -265,8 +259,8 @@ export const createLogin = (options: LoginOptions): Login => {
       return connection
     },
     on: events.on,
-    start,
-    renew,
+    start: () => start(),
+    renew: () => renew(),
     link: async () =>
       followed && !followed.signal.aborted
         ? api.link(followed.deviceCode, followed.signal)
