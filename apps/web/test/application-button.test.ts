@@ -20,7 +20,7 @@ import {
   startHost,
 } from '@saoma/testing'
 import { documentedCode } from './documented-code.ts'
-import { type Browser, mobile, type Page, scanned } from './people.ts'
+import { type Browser, mobile, type Page, scanned, ticketOn } from './people.ts'
 
 /*
  * `<saoma-login client-id="…">` on the pages of a registered application: another origin, a strict policy.
@@ -124,7 +124,6 @@ const openedBy = async (page: Page, name?: string): Promise<Page> => {
   const [popup] = await Promise.all([page.waitForEvent('popup'), button(page, name).click()])
   return popup
 }
-const ticketOn = async (page: Page) => new URL(await scanned(page)).searchParams.get('ticket') ?? ''
 /** Scans on the login page, and allows the application what it asks for. */
 const approve = async (page: Page, name: string): Promise<void> => {
   const ticket = await ticketOn(page)

@@ -14,7 +14,7 @@ import {
   storageWith,
   storedLogin,
 } from '@saoma/testing'
-import { type Browser, createScreens, type Device, desktop, mobile, type Page, scanned } from './people.ts'
+import { type Browser, createScreens, type Device, desktop, mobile, type Page, ticketOn } from './people.ts'
 
 /** Long enough to kill a node in. */
 const COURIER_MS = 2_000
@@ -74,7 +74,7 @@ const apart = async (one: Page, other: Page): Promise<void> => {
 
 test('a visitor logs in first, and then the page and its links to the others work', async () => {
   const page = await open('/table.html?table=12', desktop)
-  const ticket = new URL(await scanned(page)).searchParams.get('ticket') ?? ''
+  const ticket = await ticketOn(page)
   const token = await phoneToken(cluster.origin, 'Grace')
   await scan(cluster.origin, ticket, token)
   await confirm(cluster.origin, ticket, token)
@@ -92,7 +92,7 @@ test('a visitor logs in first, and then the page and its links to the others wor
   await page.goto(`${cluster.origin}/`)
   await page.getByRole('link', { name: 'Message center' }).click()
   await page.getByRole('button', { name: 'Log out' }).click()
-  expect(new URL(await scanned(page)).searchParams.get('ticket')).not.toBe(ticket)
+  expect(await ticketOn(page)).not.toBe(ticket)
 })
 
 // The second writer of a note is asked which of the two is kept.

@@ -1,15 +1,6 @@
-import {
-  type Cluster,
-  createTicket,
-  ensurePage,
-  launchBrowser,
-  pageFolder,
-  phoneToken,
-  request,
-  scan,
-  startCluster,
-} from '@saoma/testing'
-import { type Browser, createScreens, type Device, desktop, mobile, type Page, tabTo } from './people.ts'
+import { createTicket, phoneToken, request, scan } from '@saoma/testing'
+import { mobile, type Page, tabTo } from './people.ts'
+import { createStage } from './stage.ts'
 
 const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 const device = { type: 'public', grant_types: [DEVICE_CODE_GRANT] } as const
@@ -18,28 +9,17 @@ const clients = JSON.stringify([
   { client_id: 'printer', client_name: 'Print shop', party: 'third', scope: 'openid profile phone', ...device },
 ])
 
-let cluster: Cluster
-let browser: Browser
-const screens = createScreens(() => cluster.origin)
-
-beforeAll(async () => {
-  await ensurePage(() => {})
-  cluster = await startCluster({ nodes: 2, env: { SAOMA_WEB_ROOT: pageFolder, SAOMA_CLIENTS: clients } })
-  browser = await launchBrowser()
-}, 90_000)
-
-afterEach(async () => expect(await screens.leave()).toEqual([]))
-
-const open = (path: string, machine: Device = desktop) => screens.open(browser, path, machine)
-const ask = (client_id = 'tv', scope = 'openid profile') => createTicket(cluster.origin, { form: { client_id, scope } })
+const stage = createStage({ env: { SAOMA_CLIENTS: clients } })
+const { open } = stage
+const ask = (client_id = 'tv', scope = 'openid profile') => createTicket(stage.origin, { form: { client_id, scope } })
 const redeem = ({ device_code }: { device_code: string }, client_id = 'tv') =>
-  request<Record<string, string>>(`${cluster.origin}/oidc/token`, {
+  request<Record<string, string>>(`${stage.origin}/oidc/token`, {
     form: { grant_type: DEVICE_CODE_GRANT, device_code, client_id },
   })
 const picture = (page: Page) => page.getByAltText('Code to scan with the phone')
 test('a code that is typed becomes a picture, and the phone that scans it logs the device in', async () => {
   const asked = await ask()
-  expect(asked.verification_uri).toBe(`${cluster.origin}/device`)
+  expect(asked.verification_uri).toBe(`${stage.origin}/device`)
   const page = await open('/device')
   await page.getByText('never for ones that somebody sent you.').waitFor()
   // The field has no focus of its own: a screen reader begins at the heading.
@@ -92,7 +72,7 @@ test('the phone says that an application belongs to somebody else, and what it w
 
 test('wrong codes and those of pages are told apart from an unreachable server', async () => {
   const page = await open('/device')
-  const { user_code: ofPage } = await createTicket(cluster.origin)
+  const { user_code: ofPage } = await createTicket(stage.origin)
   const type = async (code: string) => {
     await page.getByLabel('Code').fill(code)
     await page.getByRole('button', { name: 'Continue' }).click()
@@ -108,7 +88,7 @@ test('wrong codes and those of pages are told apart from an unreachable server',
 
 test('a request that somebody has scanned meanwhile has no picture', async () => {
   const asked = await ask()
-  await scan(cluster.origin, asked.ticket, await phoneToken(cluster.origin, 'Ben'))
+  await scan(stage.origin, asked.ticket, await phoneToken(stage.origin, 'Ben'))
   const page = await open(asked.verification_uri_complete)
   await page.getByRole('heading', { name: 'This request is over' }).waitFor()
   await page.getByRole('link', { name: 'Type another code' }).click()
@@ -122,5 +102,5 @@ test.each([
   const page = await open('/device?user_code=BCDF-GHJK', { ...mobile, locale })
   await page.getByRole('heading', { name: heading }).waitFor()
   expect(await page.locator('#code').inputValue()).toBe('BCDF-GHJK')
-  expect(await page.getByRole('link', { name: link }).getAttribute('href')).toBe(`${cluster.origin}/phone`)
+  expect(await page.getByRole('link', { name: link }).getAttribute('href')).toBe(`${stage.origin}/phone`)
 })

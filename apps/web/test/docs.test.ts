@@ -1,29 +1,20 @@
-import { type Cluster, ensurePage, launchBrowser, pageFolder, request, startCluster } from '@saoma/testing'
-import { type Browser, createScreens, desktop } from './people.ts'
-
-let cluster: Cluster
-let browser: Browser
-const screens = createScreens(() => cluster.origin)
-
-beforeAll(async () => {
-  await ensurePage(() => {})
-  cluster = await startCluster({ nodes: 1, env: { SAOMA_WEB_ROOT: pageFolder } })
-  browser = await launchBrowser()
-}, 90_000)
+import { request } from '@saoma/testing'
+import { desktop } from './people.ts'
+import { createStage } from './stage.ts'
 
 // The policy of the pages forbids inline styles, `eval` and other hosts.
-afterEach(async () => expect(await screens.leave()).toEqual([]))
+const stage = createStage({ nodes: 1 })
 
 test('the page of the API shows every route and every event, and asks no other host', async () => {
   const hosts = new Set<string>()
-  const page = await screens.open(browser, '/docs', desktop, async (fresh) => {
+  const page = await stage.open('/docs', desktop, async (fresh) => {
     fresh.on('request', (asked) => {
       const { protocol, host } = new URL(asked.url())
       if (protocol !== 'data:') hosts.add(host)
     })
   })
   const { body: http } = await request<{ paths: Record<string, Record<string, object>> }>(
-    `${cluster.origin}/docs/openapi.json`,
+    `${stage.origin}/docs/openapi.json`,
   )
   const routes = Object.values(http.paths).flatMap((path) => Object.keys(path)).length
   await page
@@ -37,16 +28,16 @@ test('the page of the API shows every route and every event, and asks no other h
   await page.getByRole('link', { name: 'Socket.IO, WebSocket, event streams' }).click()
   await page.getByRole('heading', { name: 'Login over Socket.IO' }).waitFor()
   const { body: events } = await request<{ operations: object; components: { schemas: object } }>(
-    `${cluster.origin}/docs/asyncapi.json`,
+    `${stage.origin}/docs/asyncapi.json`,
   )
   const shown = Object.keys(events.operations).length + Object.keys(events.components.schemas).length
   expect(await page.locator('#events details').count()).toBe(shown)
 
-  expect([...hosts]).toEqual([new URL(cluster.origin).host])
+  expect([...hosts]).toEqual([new URL(stage.origin).host])
 })
 
 test('documents are revalidated, and the viewer is kept for a day', async () => {
-  const headers = async (path: string) => (await request(`${cluster.origin}${path}`)).headers
+  const headers = async (path: string) => (await request(`${stage.origin}${path}`)).headers
   expect((await headers('/docs')).get('content-security-policy')).toContain("default-src 'self'")
   expect((await headers('/docs/openapi.json')).get('cache-control')).toBe('no-cache')
   expect((await headers('/docs/viewer/swagger-ui.css')).get('cache-control')).toBe('public, max-age=86400')

@@ -1,17 +1,7 @@
 import { createHash } from 'node:crypto'
-import {
-  type Cluster,
-  confirm,
-  ensurePage,
-  launchBrowser,
-  pageFolder,
-  phoneToken,
-  reject,
-  request,
-  scan,
-  startCluster,
-} from '@saoma/testing'
-import { type Browser, card, createScreens, desktop, mobile, type Page, scanned } from './people.ts'
+import { phoneToken, reject, request, scan } from '@saoma/testing'
+import { card, desktop, mobile, type Page, scanned, ticketOn } from './people.ts'
+import { createStage } from './stage.ts'
 
 const SECRET = 'a-secret-of-a-test-with-many-characters-0'
 const sha256 = (text: string, encoding: 'hex' | 'base64url') => createHash('sha256').update(text).digest(encoding)
@@ -40,17 +30,8 @@ const clients = JSON.stringify([
   },
 ])
 
-let cluster: Cluster
-let browser: Browser
-const screens = createScreens(() => cluster.origin)
-
-beforeAll(async () => {
-  await ensurePage(() => {})
-  cluster = await startCluster({ nodes: 2, env: { SAOMA_WEB_ROOT: pageFolder, SAOMA_CLIENTS: clients } })
-  browser = await launchBrowser()
-}, 90_000)
-
-afterEach(async () => expect(await screens.leave()).toEqual([]))
+const stage = createStage({ env: { SAOMA_CLIENTS: clients } })
+const { approve } = stage
 
 const address = (client_id: string, redirect_uri: string, more: Record<string, string> = {}) =>
   `/oidc/auth?${new URLSearchParams({
@@ -69,7 +50,7 @@ const address = (client_id: string, redirect_uri: string, more: Record<string, s
  * are.
  */
 const open = (path: string, device = desktop): Promise<Page> =>
-  screens.open(browser, path, device, (page) =>
+  stage.open(path, device, (page) =>
     page.route(/^https:\/\/(wiki|guest)\.example\.com\//, (route) =>
       route.request().url().endsWith('.svg')
         ? route.fulfill({ contentType: 'image/svg+xml', body: '<svg xmlns="http://www.w3.org/2000/svg"/>' })
@@ -79,19 +60,11 @@ const open = (path: string, device = desktop): Promise<Page> =>
           }),
     ),
   )
-const ticketOn = async (page: Page) => new URL(await scanned(page)).searchParams.get('ticket') ?? ''
-const approve = async (page: Page, name: string) => {
-  const ticket = await ticketOn(page)
-  const token = await phoneToken(cluster.origin, name)
-  const answer = await scan(cluster.origin, ticket, token)
-  await confirm(cluster.origin, ticket, token)
-  return answer.body
-}
 const welcome = (page: Page) => page.getByRole('heading', { name: 'Welcome' }).waitFor()
 /** The person of the code with which a page came back. */
 const personOf = async (page: Page, client_id: string, redirect_uri: string) => {
   const code = new URL(page.url()).searchParams.get('code') ?? ''
-  const { body } = await request<{ id_token: string }>(`${cluster.origin}/oidc/token`, {
+  const { body } = await request<{ id_token: string }>(`${stage.origin}/oidc/token`, {
     form: {
       grant_type: 'authorization_code',
       code,
@@ -117,7 +90,7 @@ test('page and phone name the application, and the person returns to it', async 
   await welcome(page)
   expect(await personOf(page, 'wiki', WIKI)).toMatchObject({ name: 'Ada', aud: 'wiki' })
   // Now nobody has to scan.
-  const again = await page.request.get(cluster.origin + address('wiki', WIKI), { maxRedirects: 0 })
+  const again = await page.request.get(stage.origin + address('wiki', WIKI), { maxRedirects: 0 })
   expect(again.headers().location).toMatch(/^https:\/\/wiki\.example\.com\/callback\?code=/)
 })
 
@@ -126,9 +99,9 @@ test('the page survives a reload, a declined scan and a cancel', async () => {
   const first = await ticketOn(page)
   await page.reload()
   expect(await ticketOn(page)).toBe(first)
-  const token = await phoneToken(cluster.origin, 'Ben')
-  await scan(cluster.origin, first, token)
-  await reject(cluster.origin, first, token)
+  const token = await phoneToken(stage.origin, 'Ben')
+  await scan(stage.origin, first, token)
+  await reject(stage.origin, first, token)
   await card(page, 'rejected').waitFor()
   await page.getByRole('button', { name: 'Cancel, back to Wiki' }).click()
   await welcome(page)
@@ -149,12 +122,12 @@ test('another person at the same browser gets in, and the former one is out', as
   const page = await open(address('wiki', WIKI))
   await approve(page, 'Dan')
   await welcome(page)
-  await page.goto(cluster.origin + address('wiki', WIKI, { prompt: 'login' }))
+  await page.goto(stage.origin + address('wiki', WIKI, { prompt: 'login' }))
   await approve(page, 'Eve')
   await welcome(page)
   expect(await personOf(page, 'wiki', WIKI)).toMatchObject({ name: 'Eve' })
-  const dan = await phoneToken(cluster.origin, 'Dan')
-  const { body } = await request<{ sessions: unknown[] }>(`${cluster.origin}/v1/sessions`, { bearer: dan })
+  const dan = await phoneToken(stage.origin, 'Dan')
+  const { body } = await request<{ sessions: unknown[] }>(`${stage.origin}/v1/sessions`, { bearer: dan })
   expect(body.sessions).toEqual([])
 })
 
@@ -163,7 +136,7 @@ test('the page of a logout asks, says who wants it, and leads back', async () =>
   await approve(page, 'Gil')
   await welcome(page)
   const logout = `/oidc/session/end?${new URLSearchParams({ client_id: 'wiki', post_logout_redirect_uri: BYE, state: 's' })}`
-  await page.goto(cluster.origin + logout)
+  await page.goto(stage.origin + logout)
   await page.getByRole('heading', { name: 'Do you want to log out?' }).waitFor()
   await page.getByText('Wiki asks this.').waitFor()
   const headers = (await page.request.get(page.url())).headers()
@@ -175,21 +148,21 @@ test('the page of a logout asks, says who wants it, and leads back', async () =>
   await welcome(page)
   expect(page.url()).toBe(`${BYE}?state=s`)
   // Whoever left one application is still logged in, and may enter it again.
-  const again = await page.request.get(cluster.origin + address('wiki', WIKI), { maxRedirects: 0 })
+  const again = await page.request.get(stage.origin + address('wiki', WIKI), { maxRedirects: 0 })
   expect(again.headers().location).toContain('code=')
-  await page.goto(cluster.origin + logout)
+  await page.goto(stage.origin + logout)
   await page.getByRole('button', { name: 'Log out', exact: true }).click()
   await welcome(page)
   expect(page.url()).toBe(`${BYE}?state=s`)
-  const gil = await phoneToken(cluster.origin, 'Gil')
-  const { body } = await request<{ sessions: unknown[] }>(`${cluster.origin}/v1/sessions`, { bearer: gil })
+  const gil = await phoneToken(stage.origin, 'Gil')
+  const { body } = await request<{ sessions: unknown[] }>(`${stage.origin}/v1/sessions`, { bearer: gil })
   expect(body.sessions).toEqual([])
   // Nobody is asked twice.
-  await page.goto(cluster.origin + logout)
+  await page.goto(stage.origin + logout)
   await welcome(page)
-  await page.goto(`${cluster.origin}/oidc/session/end`)
+  await page.goto(`${stage.origin}/oidc/session/end`)
   await page.getByText('You are logged out.').waitFor()
-  await page.goto(`${cluster.origin}/oidc/logout`)
+  await page.goto(`${stage.origin}/oidc/logout`)
   await page.getByText('Nobody is logged in in this browser').waitFor()
 })
 

@@ -2,19 +2,9 @@ import { createHash } from 'node:crypto'
 import { decodeClaims } from '@saoma/client'
 import type { SaomaLogin } from '@saoma/client/element'
 import { CIBA_GRANT, type WaitingRequests } from '@saoma/protocol'
-import {
-  type Cluster,
-  confirm,
-  ensurePage,
-  launchBrowser,
-  pageFolder,
-  phoneToken,
-  request,
-  scan,
-  startCluster,
-  testAdminKey,
-} from '@saoma/testing'
-import { type Browser, card, createScreens, type Device, desktop, mobile, type Page, scanned } from './people.ts'
+import { phoneToken, request, testAdminKey } from '@saoma/testing'
+import { card, desktop, mobile, type Page, ticketOn } from './people.ts'
+import { createStage } from './stage.ts'
 
 /* A browser that its person has had remembered asks the phone: what both screens show. */
 
@@ -32,40 +22,16 @@ const clients = JSON.stringify([
   },
 ])
 
-let cluster: Cluster
-let browser: Browser
-const screens = createScreens(() => cluster.origin)
-
-beforeAll(async () => {
-  await ensurePage(() => {})
-  cluster = await startCluster({ nodes: 2, env: { SAOMA_WEB_ROOT: pageFolder, SAOMA_CLIENTS: clients } })
-  browser = await launchBrowser()
-}, 90_000)
-
-// The policy of the pages was held everywhere.
-afterEach(async () => expect(await screens.leave()).toEqual([]))
-
-const open = (path = '/', device: Device = desktop, prepare?: (page: Page) => Promise<unknown>) =>
-  screens.open(browser, path, device, prepare)
-
-/** Another node answers each of these. */
-let turn = 0
-const node = () => cluster.nodes[turn++ % cluster.nodes.length]?.origin ?? ''
+const stage = createStage({ env: { SAOMA_CLIENTS: clients } })
+const { open, approve, node } = stage
 
 const tickbox = (page: Page) => page.getByRole('checkbox', { name: 'Remember this browser' })
 const continueAs = (page: Page, name: string) => page.getByRole('button', { name: `Continue as ${name}` })
 const headline = (page: Page, text: string) => page.locator('saoma-login .headline', { hasText: text }).waitFor()
 const hello = (page: Page, name: string) => page.getByRole('heading', { name: `Hello, ${name}` }).waitFor()
 
-const ticketOn = async (page: Page) => new URL(await scanned(page)).searchParams.get('ticket') ?? ''
-/** Somebody scans the code of the page and says yes. */
-const approve = async (page: Page, name: string) => {
-  const [ticket, token] = [await ticketOn(page), await phoneToken(cluster.origin, name)]
-  expect(await scan(node(), ticket, token)).toMatchObject({ status: 200 })
-  expect(await confirm(node(), ticket, token)).toMatchObject({ status: 200 })
-}
 const inboxOf = async (name: string) => {
-  const bearer = await phoneToken(cluster.origin, name)
+  const bearer = await phoneToken(stage.origin, name)
   return (await request<WaitingRequests>(`${node()}/v1/me/requests`, { bearer })).body.requests
 }
 const logOut = (page: Page) => page.getByRole('button', { name: 'Log out' }).click()
@@ -273,7 +239,7 @@ test('an application’s page remembers and asks as well', async () => {
   await tickbox(page).check()
   await approve(page, 'Hal')
   await page.getByRole('heading', { name: 'Welcome' }).waitFor()
-  await page.goto(`${cluster.origin}/oidc/auth?${query}`)
+  await page.goto(`${stage.origin}/oidc/auth?${query}`)
   await ask(page, 'Hal')
   const [waiting] = await inboxOf('Hal')
   expect(waiting).toMatchObject({ app: 'Wiki' })
@@ -336,7 +302,7 @@ test('"this was not me" on the phone forgets the browser, and both screens say s
 })
 
 test('the phone lists what servers ask, and says who asks, from where, and for what number', async () => {
-  const sub = decodeClaims(await phoneToken(cluster.origin, 'Mia'))?.sub ?? ''
+  const sub = decodeClaims(await phoneToken(stage.origin, 'Mia'))?.sub ?? ''
   const phone = await phoneOf('Mia')
   await phone.getByLabel('Code', { exact: true }).fill('BCDF')
   const { body } = await request<{ number: string }>(`${node()}/oidc/backchannel`, {
@@ -363,8 +329,8 @@ test('the phone lists what servers ask, and says who asks, from where, and for w
 
 test('a person who was deleted is asked no more, and the page has the code', async () => {
   const page = await rememberedFor('Leo')
-  const sub = decodeClaims(await phoneToken(cluster.origin, 'Leo'))?.sub
-  const [gateway] = cluster.nodes
+  const sub = decodeClaims(await phoneToken(stage.origin, 'Leo'))?.sub
+  const [gateway] = stage.cluster.nodes
   const erased = await request(`${gateway?.internalOrigin}/v1/admin/accounts/${sub}`, {
     method: 'DELETE',
     bearer: testAdminKey,

@@ -118,6 +118,10 @@ export const scanned = async (page: Page): Promise<string> => {
   return (await page.locator('saoma-login a').getAttribute('href')) ?? ''
 }
 
+/** The ticket of that picture. */
+export const ticketOn = async (page: Page): Promise<string> =>
+  new URL(await scanned(page)).searchParams.get('ticket') ?? ''
+
 export const userCode = async (page: Page): Promise<string> =>
   (await page.locator('saoma-login .code strong').textContent()) ?? ''
 

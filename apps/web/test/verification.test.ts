@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type Cluster, ensurePage, launchBrowser, pageFolder, startCluster } from '@saoma/testing'
-import { type Browser, card, createScreens, type Device, desktop, mobile, type Page, scanned } from './people.ts'
+import { card, desktop, mobile, type Page, scanned } from './people.ts'
+import { createStage } from './stage.ts'
 
 /* A page and a phone that confirm by number and by network, as people see them. */
 
@@ -18,21 +18,12 @@ const clients = JSON.stringify([
 /** The network of a phone that is on mobile data. */
 const AWAY = { 'x-forwarded-for': '198.51.100.9' }
 
-let cluster: Cluster
-let browser: Browser
-const screens = createScreens(() => cluster.origin)
-
-beforeAll(async () => {
-  await ensurePage(() => {})
-  const env = { SAOMA_WEB_ROOT: pageFolder, SAOMA_CLIENTS: clients, SAOMA_VERIFY: 'number' }
-  // A proxy on this machine says where a visitor comes from.
-  cluster = await startCluster({ nodes: 2, env, nginxEnv: { NGINX_TRUST: '127.0.0.0/8' } })
-  browser = await launchBrowser()
-}, 90_000)
-
-afterEach(async () => expect(await screens.leave()).toEqual([]))
-
-const open = (path: string, device: Device) => screens.open(browser, path, device)
+// A proxy on this machine says where a visitor comes from.
+const stage = createStage({
+  env: { SAOMA_CLIENTS: clients, SAOMA_VERIFY: 'number' },
+  nginxEnv: { NGINX_TRUST: '127.0.0.0/8' },
+})
+const { open } = stage
 const choose = (phone: Page) => phone.getByRole('button', { name: 'Han Meimei' }).click()
 
 test('the person types the number of the page, and is told of a wrong one', async () => {
@@ -79,13 +70,13 @@ test('a phone on mobile data is told to join the Wi-Fi, and the page waits for i
   const challenge = createHash('sha256').update('v'.repeat(43)).digest('base64url')
   const asked = { client_id: 'vault', redirect_uri: VAULT, response_type: 'code', scope: 'openid' }
   const query = new URLSearchParams({ ...asked, code_challenge: challenge, code_challenge_method: 'S256' })
-  const page = await screens.open(browser, `/oidc/auth?${query}`, desktop, (it) =>
+  const page = await open(`/oidc/auth?${query}`, desktop, (it) =>
     it.route(/^https:\/\/vault\.example\.com\//, (route) =>
       route.fulfill({ contentType: 'text/html', body: '<h1>Welcome</h1>' }),
     ),
   )
   const path = await scanned(page)
-  const phone = await screens.open(browser, path, mobile, (it) => it.setExtraHTTPHeaders(AWAY))
+  const phone = await open(path, mobile, (it) => it.setExtraHTTPHeaders(AWAY))
   await choose(phone)
   await phone.getByRole('heading', { name: 'You are in another network' }).waitFor()
   await phone.getByText('Join the Wi-Fi that the other screen uses').waitFor()

@@ -1,37 +1,10 @@
 import type { SaomaLogin } from '@saoma/client/element'
-import {
-  type Cluster,
-  confirm,
-  ensurePage,
-  launchBrowser,
-  pageFolder,
-  phoneToken,
-  request,
-  scan,
-  startCluster,
-  until,
-} from '@saoma/testing'
-import { type Browser, card, createScreens, type Device, desktop, mobile, scanned, tabTo, userCode } from './people.ts'
+import { confirm, phoneToken, request, scan, until } from '@saoma/testing'
+import { card, type Device, desktop, mobile, scanned, tabTo, ticketOn, userCode } from './people.ts'
+import { createStage } from './stage.ts'
 
-let cluster: Cluster
-let browser: Browser
-const screens = createScreens(() => cluster.origin)
-
-beforeAll(async () => {
-  await ensurePage(() => {})
-  cluster = await startCluster({ nodes: 2, env: { SAOMA_WEB_ROOT: pageFolder } })
-  browser = await launchBrowser()
-}, 90_000)
-
-afterEach(async () => expect(await screens.leave()).toEqual([]))
-
-const open = (path: string, device: Device) => screens.open(browser, path, device)
-
-const approve = async (ticket: string, name: string) => {
-  const token = await phoneToken(cluster.origin, name)
-  await scan(cluster.origin, ticket, token)
-  await confirm(cluster.origin, ticket, token)
-}
+const stage = createStage()
+const { open, approve, approveTicket } = stage
 
 test('a person scans, compares, confirms and stays logged in until they log out', async () => {
   const page = await open('/', desktop)
@@ -71,15 +44,15 @@ test('through nginx, the browser’s socket and the phone use different nodes', 
     })
   })
   await page.reload()
-  const ticket = new URL(await scanned(page)).searchParams.get('ticket') ?? ''
+  const ticket = await ticketOn(page)
   const held = await until(
     async () => holderOf.get(ticket),
     (holder) => holder !== undefined,
   )
-  const other = cluster.nodes.find(({ id }) => id !== held)
-  expect(cluster.nodes.map(({ id }) => id)).toContain(held)
+  const other = stage.cluster.nodes.find(({ id }) => id !== held)
+  expect(stage.cluster.nodes.map(({ id }) => id)).toContain(held)
 
-  const token = await phoneToken(cluster.origin, 'Ada Lovelace')
+  const token = await phoneToken(stage.origin, 'Ada Lovelace')
   for (const step of [scan, confirm]) {
     const answer = await step(other?.origin ?? '', ticket, token)
     expect([answer.status, answer.headers.get('x-saoma-node')]).toEqual([200, other?.id])
@@ -101,14 +74,14 @@ test('a login ended from the phone through another node ends on the page', async
       })
     }),
   )
-  await approve(new URL(await scanned(page)).searchParams.get('ticket') ?? '', 'Wang Fang')
+  await approve(page, 'Wang Fang')
   const places = page.locator('.places')
   await places.getByText('This browser').waitFor()
   const holder = await monitored
-  const other = cluster.nodes.find(({ id }) => id !== holder)
-  expect(cluster.nodes.map(({ id }) => id)).toContain(holder)
+  const other = stage.cluster.nodes.find(({ id }) => id !== holder)
+  expect(stage.cluster.nodes.map(({ id }) => id)).toContain(holder)
 
-  const bearer = await phoneToken(cluster.origin, 'Wang Fang')
+  const bearer = await phoneToken(stage.origin, 'Wang Fang')
   const ended = await request(`${other?.origin}/v1/sessions`, { method: 'DELETE', bearer })
   expect(ended).toMatchObject({ status: 200, body: { ended: 1 } })
   await page.getByText('You were logged out from another device.').waitFor()
@@ -123,7 +96,7 @@ test('a login ended from the phone through another node ends on the page', async
 test('a person sees all their logins live, ends one and then all others', async () => {
   const logIn = async (options: Device) => {
     const page = await open('/', options)
-    await approve(new URL(await scanned(page)).searchParams.get('ticket') ?? '', 'Zhao Min')
+    await approve(page, 'Zhao Min')
     await page.locator('.places').waitFor()
     return page
   }
@@ -170,13 +143,13 @@ test('while Redis stands still the phone repeats one answer and then reports the
   await card(page, 'scanned').waitFor()
   const confirming = phone.getByRole('button', { name: 'Confirm' })
   await confirming.waitFor()
-  await cluster.redis.kill('SIGSTOP')
+  await stage.cluster.redis.kill('SIGSTOP')
   try {
     await confirming.click()
     await phone.getByText('Your answer is repeated until it does.').waitFor()
     expect(await phone.getByRole('button', { name: 'Decline' }).count()).toBe(0)
   } finally {
-    await cluster.redis.kill('SIGCONT')
+    await stage.cluster.redis.kill('SIGCONT')
   }
   await phone.getByRole('heading', { name: 'Logged in' }).waitFor()
   await page.getByRole('heading', { name: 'Hello, Han Meimei' }).waitFor()
@@ -270,13 +243,13 @@ test('a page reload keeps the same code', async () => {
 
 test('a browser that returns with a confirmed ticket in its address is logged in once', async () => {
   const page = await open('/', desktop)
-  const ticket = new URL(await scanned(page)).searchParams.get('ticket') ?? ''
+  const ticket = await ticketOn(page)
   // As a page of WeChat's format would: the ticket was made here, and something else waited for it.
   await page.goto('about:blank')
-  await approve(ticket, 'Marie')
-  await page.goto(`${cluster.origin}/?ticket=${ticket}`)
+  await approveTicket(ticket, 'Marie')
+  await page.goto(`${stage.origin}/?ticket=${ticket}`)
   await page.getByRole('heading', { name: 'Hello, Marie' }).waitFor()
-  expect(page.url()).toBe(`${cluster.origin}/`)
+  expect(page.url()).toBe(`${stage.origin}/`)
 })
 
 test('a missing picture gives the reason and loads when requested again', async () => {
@@ -286,11 +259,11 @@ test('a missing picture gives the reason and loads when requested again', async 
     const problem = { type: 'about:blank', title: 't', status: 502, code: 'WECHAT_UNAVAILABLE', react: 'retry' }
     return fails ? route.fulfill({ status: 502, json: problem }) : route.continue()
   })
-  await page.goto(`${cluster.origin}/`)
+  await page.goto(`${stage.origin}/`)
   await page.getByText('WeChat does not answer right now.').waitFor()
   fails = false
   await page.getByRole('button', { name: 'Load again' }).click()
-  expect(new URL(await scanned(page)).searchParams.get('ticket')).toMatch(/^[\w-]{22}$/)
+  expect(await ticketOn(page)).toMatch(/^[\w-]{22}$/)
 })
 
 test('links for demos appear beside a code of the demo phone, not beside one of WeChat or of an app', async () => {
@@ -311,7 +284,7 @@ test('links for demos appear beside a code of the demo phone, not beside one of 
     const body = await answer.json()
     await route.fulfill({
       response: answer,
-      json: { ...body, verification_uri_complete: `${cluster.origin}/l/${body.ticket}` },
+      json: { ...body, verification_uri_complete: `${stage.origin}/l/${body.ticket}` },
     })
   })
   await page.locator('saoma-login').evaluate((element: SaomaLogin) => element.renew())
@@ -321,9 +294,9 @@ test('links for demos appear beside a code of the demo phone, not beside one of 
 
 test('the element alone logs a person in on another site’s page', async () => {
   const page = await open('/embed.html', desktop)
-  await approve(new URL(await scanned(page)).searchParams.get('ticket') ?? '', 'Ada Lovelace')
+  await approve(page, 'Ada Lovelace')
   await page.getByText('Welcome back, Ada Lovelace.').waitFor()
-  const { headers } = await request(`${cluster.origin}/saoma-login.js`)
+  const { headers } = await request(`${stage.origin}/saoma-login.js`)
   expect(headers.get('access-control-allow-origin')).toBe('*')
 })
 
