@@ -10,8 +10,8 @@ export interface EnterOptions {
 export interface SubscribeOptions {
   tmplIds: string[]
   /**
-   * By template: `accept` or `acceptWithAudio`, `reject`, or `ban` and `filter` for those that WeChat does not
-   * take.
+   * By template: `accept` or `acceptWithAudio`, `reject`, or `ban` and `filter` for those that WeChat does
+   * not take.
    */
   success(result: Record<string, string>): void
   /** Such as 20004, the person takes no messages at all, and 20001, there is no such template. */

@@ -32,7 +32,7 @@ export interface RememberDeps {
 
 export const createRemember = ({ root, loginOf, onAct, html }: RememberDeps): Remember => {
   let wants = false
-  /** The phone was asked by the code of before. There the person has declined, or sent three wrong numbers. */
+  /** The phone was asked by the code of before, and there was a no, or there were three wrong numbers. */
   let isDeclined = false
   /** The code after that was displayed. The one that follows it has nothing to do with it. */
   let wasShown = false
