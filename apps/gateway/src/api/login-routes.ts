@@ -145,7 +145,7 @@ export const loginOperations = {
   'GET /v1/me/requests': {
     id: 'listRequests',
     group: 'Login: phone',
-    summary: 'Requests to log in that applications have sent to the phone',
+    summary: 'Requests to log in that applications and known browsers have sent to the phone',
     says: 'Those that wait, the newest first. Scan, confirm or reject the ticket as if it had been scanned. The event `request` of the channel `@user` says when to read the list again.',
     credentials: ['phoneToken'],
     answers: { 200: { says: 'The requests.', json: schemas.WaitingRequests } },
@@ -155,7 +155,7 @@ export const loginOperations = {
     id: 'reportRequest',
     group: 'Login: phone',
     summary: 'Declines a request of which the person says: this was not me',
-    says: 'The application can send this person no request for a day. It is noted in the audit, and may be repeated.',
+    says: 'Whoever sent it can send this person no request for a day, and a known browser is forgotten. It is noted in the audit, and may be repeated.',
     credentials: ['phoneToken'],
     path: { ticket },
     answers: { 200: { says: 'The state.', json: Decision } },

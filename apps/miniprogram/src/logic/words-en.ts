@@ -130,7 +130,7 @@ export const en: typeof zh = {
     empty: 'Nothing has happened yet.',
     more: 'Show older ones',
     kinds: {
-      'login.pushed': 'An application asked you to log in',
+      'login.pushed': 'Your phone was asked for a login',
       'login.scanned': 'Scanned a code',
       'login.refused': 'A login was refused',
       'login.confirmed': 'Confirmed a login on the phone',

@@ -126,7 +126,7 @@ export const zh = {
     empty: '还没有任何记录。',
     more: '查看更早的',
     kinds: {
-      'login.pushed': '应用请求你登录',
+      'login.pushed': '你的手机收到了登录请求',
       'login.scanned': '扫描了登录码',
       'login.refused': '一次登录被拒绝',
       'login.confirmed': '在手机上确认了登录',
