@@ -1,20 +1,7 @@
 import { decodeClaims } from '@saoma/client'
-import { createRedis } from '@saoma/redis'
-import {
-  type Cluster,
-  confirm,
-  connectLogin,
-  createTicket,
-  onCleanup,
-  phoneToken,
-  poll,
-  redeem,
-  reject,
-  scan,
-  startCluster,
-  startGateway,
-} from '@saoma/testing'
-import { losing, type PhoneOptions, type ScreenOf, type ShownLogin, scanned, startPhone } from './phone.ts'
+import { confirm, connectLogin, createTicket, phoneToken, poll, redeem, scan, startGateway } from '@saoma/testing'
+import { createStage, decisions } from './login-stage.ts'
+import { type ScreenOf, type ShownLogin, scanned } from './phone.ts'
 
 /** Registered applications with devices: one of somebody else. */
 const devices = JSON.stringify([
@@ -26,34 +13,14 @@ const devices = JSON.stringify([
   },
 ])
 
-let cluster: Cluster
-
-beforeAll(async () => {
-  // Ana does all of this within a minute, and reads her list of requests each time that she opens the page.
-  cluster = await startCluster({ nodes: 2, env: { SAOMA_CLIENTS: devices, SAOMA_LIMIT_DECISIONS: '600' } })
-})
-
-/** A browser on node A asks to be logged in. */
-const ask = (headers: Record<string, string> = {}) => createTicket(cluster.nodes[0]?.origin ?? '', { headers })
-const phone = (person: string, options?: PhoneOptions) => startPhone(cluster, person, options)
-const statusOf = async (deviceCode: string) => (await poll(cluster.origin, deviceCode, { wait: 0 })).body.status
-/** Decisions that left the phone, in order. */
-const decisions = (asked: string[]) => asked.flatMap((path) => /(confirm|reject)$/.exec(path)?.[1] ?? [])
-
-/** A person in front of the question of a new ticket. */
-const asking = async (person: string, options?: PhoneOptions) => {
-  const { ticket, device_code: deviceCode } = await ask()
-  const owner = phone(person, options)
-  const login = owner.login(scanned(ticket))
-  const { question } = await login.reaches('asking')
-  return { ticket, deviceCode, owner, login, question }
-}
+const stage = createStage({ SAOMA_CLIENTS: devices })
+const { ask, asking, phone, statusOf } = stage
 
 // The browser is logged in as the person of the phone.
 test('scanning and confirming on node B logs in the browser on node A', async () => {
   const userAgent = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0.0.0 Safari/537.36'
   const { ticket, device_code: deviceCode, user_code: userCode } = await ask({ 'user-agent': userAgent })
-  const browser = connectLogin(cluster.nodes[0]?.origin ?? '')
+  const browser = connectLogin(stage.cluster.nodes[0]?.origin ?? '')
   await browser.watch(deviceCode)
 
   const owner = phone('Ana')
@@ -70,13 +37,13 @@ test('scanning and confirming on node B logs in the browser on node A', async ()
   await login.reaches('confirmed')
   expect(await browser.next('ticket')).toMatchObject({ status: 'confirmed' })
 
-  const { body: tokens } = await redeem(cluster.origin, deviceCode)
-  expect(decodeClaims(tokens.id_token)?.sub).toBe(decodeClaims(await phoneToken(cluster.origin, 'Ana'))?.sub)
+  const { body: tokens } = await redeem(stage.cluster.origin, deviceCode)
+  expect(decodeClaims(tokens.id_token)?.sub).toBe(decodeClaims(await phoneToken(stage.cluster.origin, 'Ana'))?.sub)
 })
 
 test('a device of somebody else is logged in by whoever was shown what it would get', async () => {
   const form = { client_id: 'printer', scope: 'openid profile' }
-  const { device_code: deviceCode, user_code: userCode } = await createTicket(cluster.origin, { form })
+  const { device_code: deviceCode, user_code: userCode } = await createTicket(stage.cluster.origin, { form })
   const login = phone('Ana').login({ launchScene: 1001 })
   await login.reaches('no-code')
   login.page.findUserCode(userCode.toLowerCase())
@@ -131,68 +98,6 @@ test('a link whose browser is on another network has a strong warning', async ()
   expect((await login.reaches('asking')).question).toMatchObject({ sameNetwork: false, warning: 'link-elsewhere' })
 })
 
-describe('where more than a tap is demanded', () => {
-  let strict: Cluster
-  beforeAll(async () => {
-    strict = await startCluster({ nodes: 1, env: { SAOMA_VERIFY: 'network-or-number' } })
-  })
-
-  const askFrom = async (address?: string) => {
-    const form = { client_id: 'web', scope: 'openid', verification: 'number' }
-    const from = address ? { headers: { 'x-forwarded-for': address } } : {}
-    return createTicket(strict.nodes[0]?.origin ?? '', { form, ...from })
-  }
-  const numberOf = async (deviceCode: string) => (await poll(strict.origin, deviceCode, { wait: 0 })).body.number ?? ''
-
-  test('the person types the number, and a wrong one may be mended', async () => {
-    const { ticket, device_code } = await askFrom('203.0.113.9')
-    const login = startPhone(strict, 'Ana', { node: 0 }).login(scanned(ticket))
-    expect((await login.reaches('asking')).question.verification).toBe('number')
-    const number = await numberOf(device_code)
-    login.page.confirm('7')
-    expect(await login.reaches('asking')).toMatchObject({ error: 'VERIFICATION_REQUIRED' })
-    login.page.confirm(number === '99' ? '98' : '99')
-    const wrong = await login.when(({ screen }) => screen.status === 'asking' && screen.left !== undefined && screen)
-    expect(wrong).toMatchObject({ error: 'VERIFICATION_WRONG', left: 2 })
-    // As a Chinese keyboard types it.
-    login.page.confirm(number.replace(/\d/g, (digit) => String.fromCharCode(digit.charCodeAt(0) + 0xfee0)))
-    await login.reaches('confirmed')
-  })
-
-  test('the third wrong number refuses the login', async () => {
-    const { ticket, device_code } = await askFrom('203.0.113.9')
-    const login = startPhone(strict, 'Ben', { node: 0 }).login(scanned(ticket))
-    await login.reaches('asking')
-    const number = Number(await numberOf(device_code))
-    for (const left of [2, 1]) {
-      login.page.confirm(String(((number - 10 + left) % 90) + 10))
-      await login.when(({ screen }) => screen.status === 'asking' && screen.left === left)
-    }
-    login.page.confirm(String(((number - 10 + 3) % 90) + 10))
-    await login.reaches('refused')
-  })
-
-  test('a phone in the network of the browser needs no number', async () => {
-    const { ticket } = await askFrom()
-    const login = startPhone(strict, 'Ana', { node: 0 }).login(scanned(ticket))
-    expect((await login.reaches('asking')).question.verification).toBe('network')
-    login.page.confirm()
-    await login.reaches('confirmed')
-  })
-
-  test('where the network is demanded, a phone elsewhere says so and may try again', async () => {
-    const form = { client_id: 'web', scope: 'openid' }
-    const headers = { 'x-forwarded-for': '203.0.113.9' }
-    const { ticket } = await createTicket(strict.nodes[0]?.origin ?? '', { form, headers })
-    const owner = startPhone(strict, 'Ana', { node: 0 })
-    const login = owner.login(scanned(ticket))
-    await login.reaches('elsewhere')
-    login.page.retry()
-    await login.reaches('elsewhere')
-    expect(owner.asked()).toEqual([`tickets/${ticket}/scan`, `tickets/${ticket}/scan`])
-  })
-})
-
 // The first ticket is left alone.
 test('a second scan replaces the first, however late the first answer comes', async () => {
   const { deviceCode: first, login } = await asking('Ana')
@@ -214,142 +119,6 @@ test('a mini-program that was killed shows the code of the second scan', async (
   expect((await phone('Ana').login(scanned(ticket)).reaches('asking')).question.ticket).toBe(ticket)
 })
 
-describe('away for 30 s', () => {
-  test('with the question open: it is checked and goes on', async () => {
-    const { ticket, deviceCode, owner, login, question } = await asking('Ana')
-    owner.device.background()
-    owner.device.foreground()
-    const { question: later } = await login.when(
-      ({ screen }) => screen.status === 'asking' && screen.question !== question && screen,
-    )
-    expect(owner.asked()).toEqual([`tickets/${ticket}/scan`, `tickets/${ticket}/scan`])
-    expect(later.ticket).toBe(ticket)
-    login.page.confirm()
-    await login.reaches('confirmed')
-    expect(await statusOf(deviceCode)).toBe('confirmed')
-  })
-
-  test('while the code is read: it is read on return', async () => {
-    const { ticket } = await ask()
-    const owner = phone('Ana')
-    const login = owner.login(scanned(ticket))
-    owner.device.background()
-    expect(login.page.screen.status).toBe('opening')
-    owner.device.foreground()
-    await login.reaches('asking')
-  })
-
-  test('while the answer is on its way: the same answer is sent again', async () => {
-    const { deviceCode, owner, login } = await asking('Ana')
-    login.page.confirm()
-    owner.device.background()
-    owner.device.foreground()
-    await login.reaches('confirmed')
-    expect(new Set(decisions(owner.asked()))).toEqual(new Set(['confirm']))
-    expect(await statusOf(deviceCode)).toBe('confirmed')
-  })
-
-  test('past the deadline: the request has expired and nobody is asked', async () => {
-    const { owner, login } = await asking('Ana')
-    const before = owner.asked().length
-    owner.device.background(61_000)
-    owner.device.foreground()
-    await login.reaches('expired')
-    expect(owner.asked()).toHaveLength(before)
-  })
-
-  test('after a decision on another phone of the person: it says so', async () => {
-    const { ticket, owner, login } = await asking('Ana')
-    owner.device.background()
-    expect((await reject(cluster.origin, ticket, await phoneToken(cluster.origin, 'Ana'))).status).toBe(200)
-    owner.device.foreground()
-    expect(await login.reaches('settled')).toEqual({ status: 'settled' })
-  })
-
-  test('after the decision: the scene of the launch begins nothing new', async () => {
-    const { owner, login } = await asking('Ana')
-    login.page.decline()
-    await login.reaches('declined')
-    const before = owner.device.requests.length
-    owner.device.background()
-    owner.device.foreground()
-    owner.device.foreground()
-    expect(login.page.screen).toEqual({ status: 'declined' })
-    expect(owner.device.requests).toHaveLength(before)
-  })
-})
-
-describe('without a network', () => {
-  test('before the scan: it goes on automatically when the network is back', async () => {
-    const { ticket } = await ask()
-    const owner = phone('Ana')
-    owner.device.offline()
-    const login = owner.login(scanned(ticket))
-    await login.reaches('offline')
-    owner.device.online()
-    expect((await login.reaches('asking')).question.ticket).toBe(ticket)
-  })
-
-  test('before the answer: it is kept and sent when the network is back', async () => {
-    const { deviceCode, owner, login } = await asking('Ana')
-    owner.device.offline()
-    login.page.confirm()
-    await login.reaches('offline')
-    login.page.decline()
-    owner.device.online()
-    await login.reaches('confirmed')
-    expect(await statusOf(deviceCode)).toBe('confirmed')
-    expect(decisions(owner.asked())).not.toContain('reject')
-  })
-
-  test('a manual retry without a network stays offline', async () => {
-    const { ticket } = await ask()
-    const owner = phone('Ana')
-    owner.device.offline()
-    const login = owner.login(scanned(ticket))
-    await login.reaches('offline')
-    login.page.retry()
-    expect(login.page.screen.status).toBe('opening')
-    await login.reaches('offline')
-  })
-})
-
-describe('the answer to a confirmation is lost', () => {
-  test('before the browser goes on: the answer is sent again and confirmed', async () => {
-    const { deviceCode, owner, login } = await asking('Ana', { wrap: losing('/confirm') })
-    login.page.confirm()
-    await login.reaches('confirmed')
-    expect(decisions(owner.asked())).toEqual(['confirm', 'confirm'])
-    expect(await statusOf(deviceCode)).toBe('confirmed')
-  })
-
-  test('after the browser has gone on: it is settled, and perhaps by this confirmation', async () => {
-    let deviceCode = ''
-    const made = await asking('Ana', { wrap: losing('/confirm', () => redeem(cluster.origin, deviceCode)) })
-    deviceCode = made.deviceCode
-    made.login.page.confirm()
-    expect(await made.login.reaches('settled')).toEqual({ status: 'settled', answered: 'confirm' })
-  })
-
-  test('after the server forgot the login: the confirmation may still have counted', async () => {
-    const redis = await createRedis({ url: cluster.redis.url, probeMs: 0 })
-    onCleanup(() => redis.close())
-    let ticket = ''
-    const forget = () => redis.data.del(redis.keys.ticket(ticket))
-    const made = await asking('Ana', { wrap: losing('/confirm', forget) })
-    ticket = made.ticket
-    made.login.page.confirm()
-    expect(await made.login.reaches('settled')).toEqual({ status: 'settled', answered: 'confirm' })
-  })
-
-  test('if it was a refusal: it is sent again and declined', async () => {
-    const { owner, login } = await asking('Ana', { wrap: losing('/reject') })
-    login.page.decline()
-    await login.reaches('declined')
-    expect(decisions(owner.asked())).toEqual(['reject', 'reject'])
-  })
-})
-
 test('of two taps on different buttons one counts', async () => {
   const { deviceCode, owner, login } = await asking('Ana')
   login.page.decline()
@@ -362,21 +131,21 @@ test('of two taps on different buttons one counts', async () => {
 
 test('a code that somebody else has scanned is taken', async () => {
   const { ticket } = await ask()
-  await scan(cluster.origin, ticket, await phoneToken(cluster.origin, 'Ben'))
+  await scan(stage.cluster.origin, ticket, await phoneToken(stage.cluster.origin, 'Ben'))
   expect(await phone('Ana').login(scanned(ticket)).reaches('taken')).toEqual({ status: 'taken' })
 })
 
 test('a code that was decided is settled', async () => {
   const { ticket } = await ask()
-  const token = await phoneToken(cluster.origin, 'Ana')
-  await scan(cluster.origin, ticket, token)
-  await confirm(cluster.origin, ticket, token)
+  const token = await phoneToken(stage.cluster.origin, 'Ana')
+  await scan(stage.cluster.origin, ticket, token)
+  await confirm(stage.cluster.origin, ticket, token)
   expect(await phone('Ana').login(scanned(ticket)).reaches('settled')).toEqual({ status: 'settled' })
 })
 
 test('a code that ended before its scan has expired', async () => {
   const env = { SAOMA_SCAN_SECONDS: '1' }
-  const { origin, redis } = cluster
+  const { origin, redis } = stage.cluster
   const hasty = await startGateway({ redisUrl: redis.url, nodeId: 'h', origin, env })
   const { ticket, device_code: deviceCode } = await createTicket(hasty.origin)
   expect((await poll(hasty.origin, deviceCode, { after: 1, wait: 5 })).body.status).toBe('expired')
