@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { decodeClaims } from '@saoma/client'
 import type { SaomaLogin } from '@saoma/client/element'
-import { CIBA_GRANT, type WaitingRequests } from '@saoma/protocol'
-import { phoneToken, request, testAdminKey } from '@saoma/testing'
+import { CIBA_GRANT, type KnownBrowsers, type WaitingRequests } from '@saoma/protocol'
+import { phoneToken, request, testAdminKey, until } from '@saoma/testing'
 import { card, desktop, mobile, type Page, ticketOn } from './people.ts'
 import { createStage } from './stage.ts'
 
@@ -23,7 +23,7 @@ const clients = JSON.stringify([
 ])
 
 const stage = createStage({ env: { SAOMA_CLIENTS: clients } })
-const { open, approve, node } = stage
+const { open, approve, approveTicket, node } = stage
 
 const tickbox = (page: Page) => page.getByRole('checkbox', { name: 'Remember this browser' })
 const continueAs = (page: Page, name: string) => page.getByRole('button', { name: `Continue as ${name}` })
@@ -224,6 +224,35 @@ test('somebody else scans the code meanwhile, and the browser still knows whom i
   expect(await page.getByRole('heading', { name: 'Browsers that may ask your phone' }).count()).toBe(0)
   await logOut(page)
   await continueAs(page, 'Fay').waitFor()
+})
+
+test('a page of one’s own hears when somebody is known from now on, and when nobody is any more', async () => {
+  const page = await open('/phone')
+  await page.evaluate(`(async () => {
+    const { createLogin } = await import('/saoma-login.js')
+    const login = createLogin({ origin: location.origin, remembers: () => window.wants })
+    Object.assign(window, { login, wants: true, heard: [] })
+    login.on('person', (person) => heard.push(person?.name))
+    login.start()
+  })()`)
+  const reaches = (status: string) =>
+    until(
+      () => page.evaluate<{ status: string; ticket: string }>('login.state'),
+      (state) => state.status === status,
+    )
+  const logIn = async () => {
+    await approveTicket((await reaches('waiting')).ticket, 'Ned')
+    await reaches('done')
+    return page.evaluate('heard.splice(0)')
+  }
+  expect(await logIn()).toEqual(['Ned'])
+  await page.evaluate('wants = false, login.renew()')
+  expect(await logIn()).toEqual([])
+  const bearer = await phoneToken(stage.origin, 'Ned')
+  const { body } = await request<KnownBrowsers>(`${node()}/v1/me/browsers`, { bearer })
+  for (const { id } of body.browsers) await request(`${node()}/v1/me/browsers/${id}`, { method: 'DELETE', bearer })
+  await page.evaluate('login.renew()')
+  expect(await logIn()).toEqual([undefined])
 })
 
 test('an application’s page remembers and asks as well', async () => {

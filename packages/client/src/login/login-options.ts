@@ -67,7 +67,10 @@ export interface LoginEvents {
 export interface Login extends Listenable<LoginEvents> {
   readonly state: LoginState
   readonly connection: LoginConnection
-  /** Who has logged in here before, if the page remembers. The event `person` tells when that was read. */
+  /**
+   * Who has logged in here before, if the page remembers. The event `person` tells when that was read, and
+   * when it has changed.
+   */
   readonly person: KnownPerson | undefined
   /**
    * Asks the phone of `person`. There is a new code, which anybody may scan as always, and its state says

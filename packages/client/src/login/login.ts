@@ -125,9 +125,11 @@ export const createLogin = (options: LoginOptions): Login => {
 
   const collect = async (deviceCode: string, windowMs: number, signal: AbortSignal) => {
     enter({ status: 'confirmed' })
+    const before = known?.person?.sub
     const answer = await redeem({ api, deviceCode, windowMs, random, signal, onFailure: fault })
     if (signal.aborted) return
     saved.clear()
+    if (known?.person?.sub !== before) events.emit('person', known?.person)
     if (answer.ok) return enter({ status: 'done', tokens: answer.value })
     if (answer.code === 'expired_token') return expired()
     if (answer.code === 'access_denied') return enter({ status: 'rejected' })
