@@ -79,9 +79,11 @@ await build({
     lib: { entry: scripts, formats: ['cjs'], fileName: (_, name) => `${name}.js` },
     watch: watch ? {} : null,
     rolldownOptions: {
+      // WeChat has no import(): everything is in the files that it starts with.
+      checks: { ineffectiveDynamicImport: false },
       output: {
         chunkFileNames: '[name].js',
-        // WeChat has no import(). Within one file the globals must come before the code that uses them. Only
+        // Within one file the globals must come before the code that uses them. Only
         // pages use the library.
         codeSplitting: {
           groups: [
