@@ -70,6 +70,11 @@ test('Android and iOS get their files at once, as JSON and without a charset', a
   }
 })
 
+test('nobody is sent to a phone page for typed codes: the app has its own place', async () => {
+  const link = await request(`${cluster.origin}/v1/link`)
+  expect(link).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } })
+})
+
 /** A picture of an address, by the library that draws pictures: the same text has the same bytes. */
 const pictureOf = (address: string) =>
   QRCode.toBuffer(address, { errorCorrectionLevel: 'M', margin: 4, width: 430 }).then((bytes) =>

@@ -28,12 +28,13 @@ export interface LinkRoutesDeps {
 }
 
 /**
- * A link to the page that any browser opens.
+ * A link to the page that any browser opens. A company's app has a place for typed codes of its own, whose
+ * address nobody knows here.
  * @param seconds  how long a ticket waits for its scan
  */
 const plainLink = (origin: string, opens: Opens, seconds: number): Link => ({
   of: async (ticket) => ok({ url: addressFor(origin, opens, ticket), expiresIn: seconds }),
-  toType: async () => ok({ url: `${origin}/phone`, expiresIn: TYPED_SECONDS }),
+  toType: async () => (opens === 'app' ? fail('NOT_FOUND') : ok({ url: `${origin}/phone`, expiresIn: TYPED_SECONDS })),
 })
 
 /** Most links that one node caches. */
