@@ -1,5 +1,4 @@
--- schedule: has the applications of something that has ended, or is about to, be told from a time on. The
--- list outlives everything on it.
+-- schedule: puts something on a list of what is due, or changes its time. The list outlives everything on it.
 -- KEYS  due
 -- ARGV  id, delay_ms, keep_ms
 -- reply 1

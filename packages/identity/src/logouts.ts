@@ -1,6 +1,6 @@
 import { backoffMs, reasonOf } from '@saoma/protocol'
-import { every, RedisUnavailable } from '@saoma/redis'
 import type { ClientRegistry } from './client.ts'
+import { createWorker, type Worker } from './due-list.ts'
 import type { SendLogoutToken } from './logout-tokens.ts'
 import type { Provider } from './oidc-provider.ts'
 import type { Left, Untold } from './untold.ts'
@@ -27,8 +27,6 @@ export interface LogoutTimes {
 
 /** Together about an hour: a restart of the application, its machine or its network. */
 const TIMES: LogoutTimes = { firstPauseMs: 1_000, longestPauseMs: 600_000, tries: 16, lookMs: 2_000 }
-/** Ends that this node works on at once. */
-const MOST_AT_ONCE = 50
 
 export interface LogoutsOptions {
   /** @default an hour of tries */
@@ -49,11 +47,7 @@ export interface LogoutsDeps {
 }
 
 /** Tells applications of ends. */
-export interface Logouts {
-  /** Looks at once for what is due. */
-  look(): void
-  close(): void
-}
+export type Logouts = Pick<Worker, 'look' | 'close'>
 
 /** How a call of an application went. */
 type Outcome = { is: 'told' | 'gone' } | { is: 'again' | 'failed'; reason: string }
@@ -69,20 +63,14 @@ const failureOf = (error: unknown): Outcome => {
 }
 
 /**
- * Tells applications that a session has ended. Each node looks at the list of what is due. Each entry is
- * worked off by one node at a time; if that node dies, another one follows within seconds. So an application
- * may be told twice, and is never forgotten within the hour of all tries.
+ * Tells applications that a session has ended. If the node that does dies, another one follows within
+ * seconds. So an application may be told twice, and is never forgotten within the hour of all tries.
  */
 export const createLogouts = (
   { untold, registry, current }: LogoutsDeps,
   { times = {}, onCalled = () => {}, onUntellable = () => {}, onError = () => {} }: LogoutsOptions = {},
 ): Logouts => {
   const { firstPauseMs, longestPauseMs, tries: most, lookMs } = { ...TIMES, ...times }
-  let isClosed = false
-  let isLooking = false
-  let looksAgain = false
-  let atWork = 0
-
   const call = async (id: string, { sub, sid }: Left): Promise<Outcome> => {
     // It may have been taken away since.
     if (!registry.find(id)?.backchannelLogoutUri) return { is: 'gone' }
@@ -120,41 +108,5 @@ export const createLogouts = (
     await untold.drop(id)
   }
 
-  /** What fails is due again when its lease ends. */
-  const quietly = (error: unknown): void => {
-    if (!(error instanceof RedisUnavailable)) onError(error)
-  }
-
-  const look = async (): Promise<void> => {
-    looksAgain = isLooking
-    if (isLooking || isClosed) return
-    isLooking = true
-    try {
-      const room = MOST_AT_ONCE - atWork
-      const ids = room > 0 ? await untold.claim(room) : []
-      atWork += ids.length
-      for (const id of ids)
-        void work(id)
-          .catch(quietly)
-          .finally(() => {
-            atWork--
-            // There may be more than there was room for.
-            if (ids.length === room) void look()
-          })
-    } catch (error) {
-      quietly(error)
-    } finally {
-      isLooking = false
-    }
-    if (looksAgain) void look()
-  }
-
-  const stop = every(lookMs, () => void look())
-  return {
-    look: () => void look(),
-    close: () => {
-      isClosed = true
-      stop()
-    },
-  }
+  return createWorker(untold, work, { lookMs, onError })
 }

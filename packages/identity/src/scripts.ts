@@ -133,7 +133,8 @@ export const swap = script<
 
 export const enter = script<readonly [grant: string], readonly [client: string], boolean>('enter', 1, first)
 
-// The list holds what has just ended, and what was deleted for it needed more.
+// What is on the list has just ended, and what was deleted for it needed more. Or it is a request that has
+// just been admitted.
 export const schedule = script<readonly [due: string], readonly [id: string, delayMs: number, keepMs: number], boolean>(
   'schedule',
   1,

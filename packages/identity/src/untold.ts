@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { type Keys, orUnavailable, type RedisClients } from '@saoma/redis'
-import { claim, schedule, told } from './scripts.ts'
+import { createDueList, type DueList } from './due-list.ts'
+import { told } from './scripts.ts'
 
 /** Who has to be told of an end. */
 export interface Left {
@@ -13,10 +14,10 @@ export interface Left {
 
 /**
  * The applications that have yet to be told of the end of a session. An end leaves them in Redis, in the step
- * that ends the session (`take`). A list names what is due. Whoever works it off holds nothing that a crash
- * could lose. `id` is that of the session, or of an application's grant. Calls reject with RedisUnavailable.
+ * that ends the session (`take`). A list names what is due. `id` is that of the session, or of an
+ * application's grant. Calls reject with RedisUnavailable.
  */
-export interface Untold {
+export interface Untold extends DueList {
   /** Key of what an end leaves. */
   at(id: string): string
   /** How long it is left, in milliseconds. */
@@ -28,15 +29,9 @@ export interface Untold {
   announce(id: string): Promise<void>
   /** Says that it has ended, and left applications. Never rejects: if it fails, the announcement counts. */
   left(id: string): Promise<void>
-  /** Puts it on the list for a time from now. */
-  schedule(id: string, afterMs: number): Promise<void>
-  /** Takes up to so many of what is due. Nobody else gets them for six seconds. */
-  claim(most: number): Promise<string[]>
   find(id: string): Promise<Left | undefined>
   /** Takes applications out, and counts a try. Resolves with the tries so far, and how many are left. */
   told(id: string, clients: readonly string[]): Promise<{ tries: number; left: number }>
-  /** Takes it from the list. */
-  drop(id: string): Promise<void>
 }
 
 const MINUTE_MS = 60_000
@@ -44,8 +39,6 @@ const MINUTE_MS = 60_000
 const KEEP_MS = 120 * MINUTE_MS
 /** Longer than an end takes from its first step to its last. */
 const GRACE_MS = 15_000
-/** Longer than one round takes: calls of applications have 2.5 s. */
-const LEASE_MS = 6_000
 /** What the fields begin with that name an application. */
 const MARK = '@'
 
@@ -56,16 +49,13 @@ export const createUntold = (
   { data, keys }: Pick<RedisClients, 'data' | 'keys'>,
   onLeft: () => void = () => {},
 ): Untold => {
-  const put = async (id: string, afterMs: number): Promise<void> => {
-    await schedule(data, [keys.untoldDue()], [id, Math.round(afterMs), KEEP_MS])
-  }
+  const list = createDueList({ data }, keys.untoldDue(), KEEP_MS)
   return {
+    ...list,
     at: (id) => untoldKey(keys, id),
     keepMs: KEEP_MS,
-    announce: (id) => put(id, GRACE_MS).catch(() => {}),
-    left: (id) => put(id, 0).then(onLeft, () => {}),
-    schedule: put,
-    claim: (most) => claim(data, [keys.untoldDue()], [LEASE_MS, most]),
+    announce: (id) => list.schedule(id, GRACE_MS).catch(() => {}),
+    left: (id) => list.schedule(id, 0).then(onLeft, () => {}),
     find: async (id) => {
       const { s: sub, d: sid, ...rest } = await orUnavailable(data.hgetall(untoldKey(keys, id)))
       if (sub === undefined || sid === undefined) return undefined
@@ -73,8 +63,5 @@ export const createUntold = (
       return { sub, sid, clients }
     },
     told: (id, clients) => told(data, [untoldKey(keys, id)], clients),
-    drop: async (id) => {
-      await orUnavailable(data.zrem(keys.untoldDue(), id))
-    },
   }
 }
