@@ -19,7 +19,9 @@ import {
   until,
   webToken,
 } from '@saoma/testing'
+import { decodeJwt } from 'jose'
 import { openOperator, upTo } from './fixtures.ts'
+import { deskClient, SECRET } from './relying-party.ts'
 
 /*
  * A Redis Cluster of three shards, of which one has lost its replica. Each call that acknowledges something
@@ -28,12 +30,18 @@ import { openOperator, upTo } from './fixtures.ts'
  */
 
 const INSTANCES = 4
+/** So many that one of them is on the master without a replica while the ticket of their request is not. */
+const PEOPLE = 16
 /** What must last: no presence, no limits, no signs of life. */
 const LASTING =
-  /:(?:ticket|user-code|oidc:\w+|used-refresh-tokens|account|account-of|account-link|sessions(?:-end)?):\{|:channel:\{[^}]+\}:(?:meta|log|receipt:|ends)/
-/** That what is left of an ended session goes sooner need not last, nor that it says why, and not whose. */
+  /:(?:ticket|user-code|oidc:\w+|used-refresh-tokens|account|account-of|account-link|sessions(?:-end)?|requests):\{|:channel:\{[^}]+\}:(?:meta|log|receipt:|ends)/
+/**
+ * That what is left of an ended session goes sooner need not last, nor that it says why, and not whose. Nor
+ * that a person has room again for a request.
+ */
 const isUpkeep = (command: string, key: string, field = '', value = ''): boolean => {
   if (/^unlink$/i.test(command)) return /:used-refresh-tokens:/.test(key)
+  if (/:requests:/.test(key)) return !/^hset$/i.test(command)
   if (!/:oidc:RefreshToken:/.test(key)) return false
   const words = `${command} ${field} ${value}`
   return /^(expire|hset end|hdel s |hset payload .*"accountId":"")/i.test(words)
@@ -78,7 +86,7 @@ const listenTo = async (url: string) => {
 
 test('a call refused for want of a replica passes later with the same result', async () => {
   const { url, nodes, replicas } = await startRedisCluster({ replicas: true })
-  const env = { SAOMA_REDIS_REPLICAS: '1' }
+  const env = { SAOMA_REDIS_REPLICAS: '1', SAOMA_CLIENTS: JSON.stringify([deskClient]) }
   const { origin } = await startGateway({ redisUrl: url, nodeId: 'a', origin: 'http://replicas.test', env })
   const phone = await phoneToken(origin, 'ada')
   const each = <T>(make: (i: number) => Promise<T>): Promise<T[]> =>
@@ -102,6 +110,9 @@ test('a call refused for want of a replica passes later with the same result', a
   const revoking = await each(login('revoke'))
   const ending = await each(login('end'))
   const endingAll = await each(login('all'))
+  const asked = await Promise.all(
+    upTo(PEOPLE).map(async (i) => String(decodeJwt(await phoneToken(origin, `asked-${i}`)).sub)),
+  )
   const rooms = await each(async (i) => {
     for (let data = 0; data < 3; data++) await publish(origin, { channel: `room:open-${i}`, event: 'e', data })
     await publish(origin, { channel: `user:reader-${i}`, event: 'e', data: 1 })
@@ -114,6 +125,12 @@ test('a call refused for want of a replica passes later with the same result', a
   const numbers = upTo(INSTANCES)
   const calls: Record<string, Call[]> = {
     create: numbers.map(() => ({ ask: () => attemptTicket(origin) })),
+    'a request to a phone': asked.map((login_hint) => ({
+      ask: () =>
+        request(`${origin}/oidc/backchannel`, {
+          form: { client_id: 'desk', client_secret: SECRET, scope: 'openid', login_hint },
+        }),
+    })),
     'a new account': numbers.map((i) => ({ ask: () => attemptPhoneToken(origin, `demo:new-${i}`) })),
     scan: pending.map(({ ticket }) => ({ ask: () => scan(origin, ticket, phone) })),
     confirm: seen.map(({ ticket }) => ({ ask: () => confirm(origin, ticket, phone) })),

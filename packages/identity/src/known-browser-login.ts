@@ -4,7 +4,7 @@ import type { KnownBrowsers } from './known-browsers.ts'
 import { isLoginClient } from './login-client.ts'
 import { type KoaContextWithOIDC, Provider } from './oidc-provider.ts'
 import type { ProviderOptions } from './provider-options.ts'
-import { PREFIX_OF_BROWSER, type Push } from './push.ts'
+import { askPhone, PREFIX_OF_BROWSER, type Push } from './push.ts'
 import type { RequestState } from './request-state.ts'
 
 export interface KnownBrowserLoginDeps {
@@ -61,11 +61,7 @@ export const createKnownBrowserLogin = (
       if (!ctx || typeof sub !== 'string' || !SUB.test(sub)) return false
       const jkt = await provenKey(ctx, '/oidc/device/auth')
       if (jkt === undefined || !(await browsers.knows(sub, jkt)) || !(await isActive(sub))) return false
-      const waitMs = await push.ask(sub, ticket, `${PREFIX_OF_BROWSER}${jkt}`)
-      if (waitMs !== undefined) return false
-      const state = ctx.state as RequestState
-      state.pushed = { ticket, sub }
-      return true
+      return (await askPhone(push, { sub, ticket, client: `${PREFIX_OF_BROWSER}${jkt}` })) === undefined
     },
     tell: ({ oidc, state }) => {
       const { pushed } = state as RequestState

@@ -27,6 +27,7 @@ import { type Configuration, errors, type KoaContextWithOIDC, Provider } from '.
 import { orOutage, withOutage } from './outage.ts'
 import { registerPhoneGrants } from './phone-grants.ts'
 import type { ProviderDeps, ProviderOptions } from './provider-options.ts'
+import { giveBackFailed } from './push.ts'
 import { createPushedLogins } from './pushed-logins.ts'
 import { PUSHED } from './pushed-request.ts'
 import { createRefreshTokens, nameSuccessors } from './refresh-tokens.ts'
@@ -255,6 +256,7 @@ export const createProvider = (
     await endReplaced(ctx as KoaContextWithOIDC, sessions)
     await answerUsedUp(ctx as KoaContextWithOIDC, isAuthorization, options.onError)
     if (ctx.path === '/token') await knownBrowser?.remember(ctx as KoaContextWithOIDC)
+    if (push) giveBackFailed(push, ctx as KoaContextWithOIDC)
     addProblem(ctx as KoaContextWithOIDC)
     if (ctx.status === 503) ctx.set('Retry-After', '2')
     const body = ctx.body as { error?: string } | undefined

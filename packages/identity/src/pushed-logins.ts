@@ -12,7 +12,7 @@ import {
 } from './oidc-provider.ts'
 import type { Pings } from './pings.ts'
 import type { ProviderOptions } from './provider-options.ts'
-import type { Push } from './push.ts'
+import { askPhone, type Push } from './push.ts'
 import { isMessage, ofKind, PUSHED } from './pushed-request.ts'
 import { type RequestState, requestState } from './request-state.ts'
 import type { TicketStore } from './ticket-store.ts'
@@ -87,7 +87,7 @@ export const createPushedLogins = (
     const state = requestState()
     const ticket = ticketOf(id)
     const demand = verificationOf(record)
-    const waitMs = await push.ask(owner, ticket, clientId)
+    const waitMs = await askPhone(push, { sub: owner, ticket, client: clientId })
     if (waitMs !== undefined) throw refused(state, waitMs)
     const payload: AdapterPayload = { ...record, deviceInfo: { ...state?.device } }
     const isPing = registry.find(clientId)?.notificationEndpoint !== undefined
@@ -108,7 +108,7 @@ export const createPushedLogins = (
     })
     if (!created.ok) throw new errors.TemporarilyUnavailable('this request could not be made; please try again')
     const { number } = created.value
-    if (state) state.pushed = { ticket, sub: owner, ...(number === undefined ? {} : { number }) }
+    if (state?.pushed && number !== undefined) state.pushed.number = number
   }
 
   return {

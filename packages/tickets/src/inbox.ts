@@ -38,12 +38,18 @@ export interface SentRequest {
  * makes no room. Every call rejects with RedisUnavailable.
  */
 export interface Inbox {
-  /** Takes a place. Resolves with the milliseconds to wait if there is none, or the person wants none. */
+  /**
+   * Takes a place. Resolves with the milliseconds to wait if there is none, or the person wants none. If it
+   * rejects, the place may be taken: give it back.
+   */
   ask(sub: string, ticket: string, client: string): Promise<number | undefined>
   /** The requests of the last ten minutes that were not confirmed, newest first. They may be over. */
   list(sub: string): Promise<SentRequest[]>
-  /** Makes room again. Resolves with whether this ticket was such a request. */
-  confirmed(sub: string, ticket: string): Promise<boolean>
+  /**
+   * Makes room again: the person has confirmed it, or it did not come about. Resolves with whether this
+   * ticket was such a request.
+   */
+  giveBack(sub: string, ticket: string): Promise<boolean>
   /** Whether this ticket is such a request. */
   has(sub: string, ticket: string): Promise<boolean>
   /** Refuses an application for a day. */
@@ -64,9 +70,14 @@ export const createInbox = ({ data, keys, writing }: Pick<RedisClients, 'data' |
       .sort((a, b) => b.askedAt - a.askedAt)
 
   return {
-    ask: (sub, ticket, client) => ask(data, [keys.requests(sub)], [ticket, client, MOST_REQUESTS, REQUESTS_MS]),
+    ask: async (sub, ticket, client) => {
+      const replicated = writing(keys.requests(sub))
+      const waitMs = await ask(data, [keys.requests(sub)], [ticket, client, MOST_REQUESTS, REQUESTS_MS])
+      if (waitMs === undefined) await replicated()
+      return waitMs
+    },
     list,
-    confirmed: async (sub, ticket) => (await orUnavailable(data.hdel(keys.requests(sub), `${TICKET}${ticket}`))) === 1,
+    giveBack: async (sub, ticket) => (await orUnavailable(data.hdel(keys.requests(sub), `${TICKET}${ticket}`))) === 1,
     has: async (sub, ticket) => (await orUnavailable(data.hexists(keys.requests(sub), `${TICKET}${ticket}`))) === 1,
     block: async (sub, client) => {
       const replicated = writing(keys.requests(sub))

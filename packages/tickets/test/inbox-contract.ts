@@ -90,8 +90,8 @@ export const inboxContract = (redis: RedisClients, otherRedis: RedisClients) => 
     for (const wait of asked.filter((wait) => wait !== undefined)) expect(wait).toBeGreaterThan(590_000)
     const [one] = await inbox.list(sub)
     expect(await otherInbox.has(sub, one?.ticket ?? '')).toBe(true)
-    expect(await otherInbox.confirmed(sub, one?.ticket ?? '')).toBe(true)
-    expect(await inbox.confirmed(sub, one?.ticket ?? '')).toBe(false)
+    expect(await otherInbox.giveBack(sub, one?.ticket ?? '')).toBe(true)
+    expect(await inbox.giveBack(sub, one?.ticket ?? '')).toBe(false)
     expect(await inbox.ask(sub, 'one more', 'desk')).toBeUndefined()
     expect(await inbox.ask(sub, 'too many', 'desk')).toBeGreaterThan(0)
     // Ten minutes later.

@@ -70,6 +70,10 @@ export const createPushedLogins = (
         if (waitMs !== undefined) metrics.limited.inc({ what: 'pushed_logins' })
         return waitMs
       },
+      giveBack: (sub, ticket) => {
+        // Redis has failed already. The place is free again after ten minutes.
+        inbox.giveBack(sub, ticket).catch(() => {})
+      },
       tell: (login) => {
         const { sub, ticket, client, app } = login
         audit.note({ kind: 'login.pushed', person: sub, ticket, client, app })
@@ -90,7 +94,7 @@ export const createPushedLogins = (
     },
     settled: async (identity, sub, ticket, how) => {
       try {
-        const isSent = await (how === 'confirmed' ? inbox.confirmed(sub, ticket) : inbox.has(sub, ticket))
+        const isSent = await (how === 'confirmed' ? inbox.giveBack(sub, ticket) : inbox.has(sub, ticket))
         if (!isSent) return
         identity.answered(ticket)
         tellDevices(sub, 'answered')
