@@ -2,7 +2,7 @@ import type { VerificationDemand } from '@saoma/protocol'
 import { DEMAND } from './login-client.ts'
 import { errors, type KoaContextWithOIDC, Provider } from './oidc-provider.ts'
 import type { RequestState } from './request-state.ts'
-import type { TicketStore } from './ticket-store.ts'
+import type { NewTicket } from './ticket-store.ts'
 import { askedIn, demandFor, unmet } from './verification.ts'
 
 const NO_NUMBER =
@@ -25,7 +25,7 @@ const refusePage = (ctx: KoaContextWithOIDC): Error => {
  */
 export const createCodeVerification =
   (demandOf: (clientId: string) => VerificationDemand, networkOf: (address: string) => string) =>
-  (isPushed: boolean): NonNullable<Parameters<TicketStore['create']>[0]['verification']> => {
+  (isPushed: boolean): NonNullable<NewTicket['verification']> => {
     const { ctx } = Provider
     if (!ctx) throw new Error('a code is asked for within a request')
     const { client, params = {}, body } = ctx.oidc

@@ -1,9 +1,9 @@
-import { codes, type LoginRequest, ticketOf } from '@saoma/protocol'
+import { codes, type LoginRequest, type Result, type TicketState, ticketOf } from '@saoma/protocol'
 import { acrOf, amrOf } from './authentication.ts'
 import { type Adapter, type AdapterPayload, errors } from './oidc-provider.ts'
 import { type Redemption, type RequestState, requestState } from './request-state.ts'
 import type { Beginning } from './sessions.ts'
-import type { TicketRecord, TicketStore } from './ticket-store.ts'
+import type { NewTicket, TicketRecord, TicketStore } from './ticket-store.ts'
 
 /**
  * A redeemed ticket begins a session. `sid` names the session in every token and is the provider's grant id.
@@ -76,7 +76,7 @@ export interface DeviceCodesDeps {
   /** What a yes must repeat of that request, if anything. */
   termsOf: (request: Omit<LoginRequest, 'requestedAt'>) => string | undefined
   /** What is demanded of the login of the code that the present request asks for. May throw. */
-  verificationOf: (isPushed: boolean) => NonNullable<Parameters<TicketStore['create']>[0]['verification']>
+  verificationOf: (isPushed: boolean) => NonNullable<NewTicket['verification']>
   /**
    * Called by each redemption with the same arguments. Resolves with undefined if the person has ended the
    * session.
@@ -88,10 +88,18 @@ export interface DeviceCodesDeps {
   ask?: (ticket: string) => Promise<boolean>
 }
 
-/**
- * oidc-provider's storage of device codes, on top of the ticket record. The provider runs RFC 8628; the
- * ticket decides.
- */
+/** The ticket records as oidc-provider's storage. The provider runs RFC 8628 and CIBA; the ticket decides. */
+export interface DeviceCodes {
+  /** The storage of device codes. It finds every code that `make` was given. */
+  records: Adapter
+  /** Makes the ticket of a code. TICKET_TAKEN if its id or its user code is in use. */
+  make(
+    code: string,
+    payload: AdapterPayload,
+    more: Pick<NewTicket, 'verification' | 'owner' | 'scanMs'> & Pick<Authorization, 'ping'>,
+  ): Promise<Result<TicketState>>
+}
+
 export const createDeviceCodes = ({
   tickets,
   authorized,
@@ -102,27 +110,32 @@ export const createDeviceCodes = ({
   begin,
   onRedeemed,
   ask = async () => false,
-}: DeviceCodesDeps): Adapter => {
+}: DeviceCodesDeps): DeviceCodes => {
   const read = (record: TicketRecord): Required<Omit<Authorization, 'ping'>> => {
     const { payload, sid, salt = sid } = JSON.parse(record.authorization) as Authorization
     return { payload, sid, salt }
   }
 
-  return {
-    upsert: async (deviceCode, { jti: _, ...payload }) => {
-      const authorization: Authorization = { payload, sid: newName(), salt: newName() }
-      const request = requestOf(payload)
-      const terms = termsOf(request)
+  const make: DeviceCodes['make'] = async (deviceCode, { jti: _, ...payload }, { ping, ...more }) => {
+    const named = { payload, sid: newName(), salt: newName() }
+    const authorization: Authorization = ping === undefined ? named : { ...named, ping }
+    const request = requestOf(payload)
+    const terms = termsOf(request)
+    return tickets.create({
+      deviceCode,
+      request,
+      authorization: JSON.stringify(authorization),
+      ...(terms === undefined ? {} : { terms }),
+      ...more,
+    })
+  }
+
+  const records: Adapter = {
+    upsert: async (deviceCode, payload) => {
       // Throws before anybody is asked.
       verificationOf(false)
       const isAsked = await ask(ticketOf(deviceCode))
-      const created = await tickets.create({
-        deviceCode,
-        request,
-        authorization: JSON.stringify(authorization),
-        ...(terms === undefined ? {} : { terms }),
-        verification: verificationOf(isAsked),
-      })
+      const created = await make(deviceCode, payload, { verification: verificationOf(isAsked) })
       if (!created.ok) throw new errors.TemporarilyUnavailable('this user code is in use; please try again')
     },
 
@@ -196,4 +209,6 @@ export const createDeviceCodes = ({
     findByUserCode: async () => undefined,
     findByUid: async () => undefined,
   }
+
+  return { records, make }
 }

@@ -2,7 +2,7 @@ import { type LoginRequest, ticketOf, type VerificationDemand } from '@saoma/pro
 import type { Client, ClientRegistry } from './client.ts'
 import { IDENTITY_SCOPE } from './clients.ts'
 import { createCodeVerification } from './code-verification.ts'
-import { type Authorized, createDeviceCodes } from './device-codes.ts'
+import { type Authorized, createDeviceCodes, type DeviceCodes } from './device-codes.ts'
 import type { Grants } from './grants.ts'
 import type { KnownBrowserLogin } from './known-browser-login.ts'
 import { APPLICATION } from './login-client.ts'
@@ -56,10 +56,8 @@ export interface DeviceFlow {
   codes: Adapter
   /** The same, with requests that applications send to phones. */
   records: Adapter
-  /** What the phone displays of a request. */
-  requestOf: (payload: AdapterPayload) => Omit<LoginRequest, 'requestedAt'>
-  /** What a yes must repeat of that. */
-  termsOf: (request: Omit<LoginRequest, 'requestedAt'>) => string | undefined
+  /** Makes the ticket of either. */
+  make: DeviceCodes['make']
   /** @throws InvalidScope if a request asks for nothing that its application may have */
   check: (ctx: KoaContextWithOIDC) => void
   feature: Feature
@@ -137,7 +135,7 @@ export const createDeviceFlow = (
       throw new errors.InvalidScope('none of these scopes is registered', String(params.scope))
   }
 
-  const records = createDeviceCodes({
+  const { records, make } = createDeviceCodes({
     ...{ tickets, authorized, newName, requestOf, termsOf },
     verificationOf: createCodeVerification(demandOf, networkOf),
     begin: async ({ sid, sub, clientId, scope, resource, since, scannedAfter, tokenSeed, request }) => {
@@ -163,8 +161,7 @@ export const createDeviceFlow = (
   return {
     codes: ofKind('DeviceCode', records),
     records,
-    requestOf,
-    termsOf,
+    make,
     check,
     feature: {
       enabled: true,

@@ -1,3 +1,4 @@
+import { isSub } from '@saoma/accounts'
 import { WEB_CLIENT } from './clients.ts'
 import { readProof } from './key-proof.ts'
 import type { KnownBrowsers } from './known-browsers.ts'
@@ -40,7 +41,6 @@ export interface KnownBrowserLogin {
 }
 
 const isPage = (clientId: string): boolean => clientId === WEB_CLIENT || isLoginClient(clientId)
-const SUB = /^[A-Za-z0-9_.:@~-]{1,128}$/
 
 export const createKnownBrowserLogin = (
   { browsers, push, isActive, isNew }: KnownBrowserLoginDeps,
@@ -58,7 +58,7 @@ export const createKnownBrowserLogin = (
     ask: async (ticket) => {
       const { ctx } = Provider
       const { browser_of: sub } = Object(ctx?.oidc.body) as Sent
-      if (!ctx || typeof sub !== 'string' || !SUB.test(sub)) return false
+      if (!ctx || typeof sub !== 'string' || !isSub(sub)) return false
       const jkt = await provenKey(ctx, '/oidc/device/auth')
       if (jkt === undefined || !(await browsers.knows(sub, jkt)) || !(await isActive(sub))) return false
       return (await askPhone(push, { sub, ticket, client: `${PREFIX_OF_BROWSER}${jkt}` })) === undefined

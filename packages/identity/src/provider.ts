@@ -115,8 +115,7 @@ export const createProvider = (
     options,
   )
 
-  const pushedLogins =
-    push && createPushedLogins({ tickets, registry, networks, deviceFlow, push, pings, demandOf, newName }, options)
+  const pushedLogins = push && createPushedLogins({ registry, networks, deviceFlow, push, pings, demandOf }, options)
 
   const ignore = () => {}
   const { onRefreshRepeated = ignore, onRefreshLimited = ignore } = options

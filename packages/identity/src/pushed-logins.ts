@@ -1,6 +1,6 @@
+import { isSub } from '@saoma/accounts'
 import { ticketOf, type VerificationDemand } from '@saoma/protocol'
 import type { ClientRegistry } from './client.ts'
-import type { Authorization } from './device-codes.ts'
 import type { DeviceFlow } from './device-flow.ts'
 import {
   type Adapter,
@@ -15,7 +15,6 @@ import type { ProviderOptions } from './provider-options.ts'
 import { askPhone, type Push } from './push.ts'
 import { isMessage, ofKind, PUSHED } from './pushed-request.ts'
 import { type RequestState, requestState } from './request-state.ts'
-import type { TicketStore } from './ticket-store.ts'
 import type { TrustedNetworks } from './trusted-networks.ts'
 import { askedIn, demandFor, unmet } from './verification.ts'
 
@@ -25,20 +24,14 @@ const POLL_INTERVAL_SECONDS = 5
 const SHORTEST_SECONDS = 30
 const LONGEST_SECONDS = 600
 
-/** The form of a `sub`. Nobody can guess one, unless the business chose it so (RFC 10027, section 4.1). */
-const SUB = /^[A-Za-z0-9_.:@~-]{1,128}$/
-
 export interface PushedLoginsDeps {
-  tickets: TicketStore
   registry: ClientRegistry
   networks: TrustedNetworks
-  deviceFlow: Pick<DeviceFlow, 'records' | 'requestOf' | 'termsOf' | 'check'>
+  deviceFlow: Pick<DeviceFlow, 'records' | 'make' | 'check'>
   push: Push
   pings: Pick<Pings, 'await' | 'seal'>
   /** What is demanded of a login for a client. */
   demandOf: (clientId: string) => VerificationDemand
-  /** Draws 22 random characters. */
-  newName: () => string
 }
 
 type Features = NonNullable<Configuration['features']>
@@ -67,7 +60,7 @@ const refused = (state: RequestState | undefined, waitMs: number): Error => {
 }
 
 export const createPushedLogins = (
-  { tickets, registry, networks, deviceFlow, push, pings, demandOf, newName }: PushedLoginsDeps,
+  { registry, networks, deviceFlow, push, pings, demandOf }: PushedLoginsDeps,
   { appName, describe, codeSeconds }: Pick<ProviderOptions, 'appName' | 'describe' | 'codeSeconds'>,
 ): PushedLogins => {
   /**
@@ -82,30 +75,26 @@ export const createPushedLogins = (
     return demand === 'network-or-number' ? 'number' : demand
   }
 
-  const create: Adapter['upsert'] = async (id, { jti: _, ...record }, expiresIn) => {
+  const create: Adapter['upsert'] = async (id, record, expiresIn) => {
     const { accountId: owner = '', clientId = '' } = record
     const state = requestState()
     const ticket = ticketOf(id)
     const demand = verificationOf(record)
     const waitMs = await askPhone(push, { sub: owner, ticket, client: clientId })
     if (waitMs !== undefined) throw refused(state, waitMs)
-    const payload: AdapterPayload = { ...record, deviceInfo: { ...state?.device } }
     const isPing = registry.find(clientId)?.notificationEndpoint !== undefined
-    const named = { payload, sid: newName(), salt: newName() }
-    const authorization: Authorization = isPing ? { ...named, ping: pings.seal(id) } : named
-    const request = deviceFlow.requestOf(payload)
-    const terms = deviceFlow.termsOf(request)
     // First: what is on the list and does not come about is taken from it.
     if (isPing) await pings.await(ticket)
-    const created = await tickets.create({
-      deviceCode: id,
-      request,
-      authorization: JSON.stringify(authorization),
-      ...(terms === undefined ? {} : { terms }),
-      verification: { demand, network: '' },
-      owner,
-      ...(expiresIn === undefined ? {} : { scanMs: expiresIn * 1_000 }),
-    })
+    const created = await deviceFlow.make(
+      id,
+      { ...record, deviceInfo: { ...state?.device } },
+      {
+        verification: { demand, network: '' },
+        owner,
+        ...(isPing ? { ping: pings.seal(id) } : {}),
+        ...(expiresIn === undefined ? {} : { scanMs: expiresIn * 1_000 }),
+      },
+    )
     if (!created.ok) throw new errors.TemporarilyUnavailable('this request could not be made; please try again')
     const { number } = created.value
     if (state?.pushed && number !== undefined) state.pushed.number = number
@@ -120,7 +109,8 @@ export const createPushedLogins = (
     feature: {
       enabled: true,
       deliveryModes: ['poll', 'ping'],
-      processLoginHint: (_ctx, hint = '') => (SUB.test(hint) ? hint : undefined),
+      // Nobody can guess a `sub`, unless the business chose it so (RFC 10027, section 4.1).
+      processLoginHint: (_ctx, hint = '') => (isSub(hint) ? hint : undefined),
       processLoginHintToken: () => undefined,
       // The phone asks its person. So no code of theirs is needed for that.
       verifyUserCode: () => {},

@@ -1,19 +1,21 @@
 import type { LoginRequest, Result, TicketState, VerificationDemand, VerificationMode } from '@saoma/protocol'
 
+export interface NewTicket {
+  deviceCode: string
+  request: Omit<LoginRequest, 'requestedAt'>
+  authorization: string
+  terms?: string
+  /** How the person has to show to be at the browser, and the network of that. @default a tap */
+  verification?: { demand: VerificationDemand; network: string; offersNumber?: boolean }
+  /** The only account that may answer. Such a ticket needs no user code. @default whoever scans first */
+  owner?: string
+  /** Milliseconds until the scan. @default that of the times */
+  scanMs?: number
+}
+
 /** What the OAuth layer needs of the login tickets. The ticket's record is the only record of a login. */
 export interface TicketStore {
-  create(ticket: {
-    deviceCode: string
-    request: Omit<LoginRequest, 'requestedAt'>
-    authorization: string
-    terms?: string
-    /** How the person has to show to be at the browser, and the network of that. @default a tap */
-    verification?: { demand: VerificationDemand; network: string; offersNumber?: boolean }
-    /** The only account that may answer. Such a ticket needs no user code. @default whoever scans first */
-    owner?: string
-    /** Milliseconds until the scan. @default that of the times */
-    scanMs?: number
-  }): Promise<Result<TicketState>>
+  create(ticket: NewTicket): Promise<Result<TicketState>>
   record(deviceCode: string): Promise<Result<TicketRecord>>
   /** A ticket's state without a device code. */
   peek(ticket: string): Promise<Result<Pick<TicketRecord, 'state'>>>
