@@ -19,6 +19,7 @@ import {
   scan,
   startCluster,
   testAdminKey,
+  until,
 } from '@saoma/testing'
 import { decodeJwt, exportJWK, SignJWT } from 'jose'
 import { testClients } from './relying-party.ts'
@@ -246,6 +247,22 @@ test('a session that was not me takes its browser along, and nobody disabled is 
   const disable = `${cluster.nodes[0]?.internalOrigin}/v1/admin/accounts/${sub}/disable`
   expect((await request(disable, { method: 'POST', bearer: testAdminKey })).status).toBe(200)
   expect((await ask(mine, sub)).pushed).toBeUndefined()
+})
+
+test('a session that is over and was not me takes its browser along, too', async () => {
+  const { phone, sub } = await somebody()
+  const stolen = await newBrowser()
+  const { access_token, refresh_token: token = '' } = await logIn(stolen, phone)
+  // Whoever has logged in as somebody else logs out, and asks the phone later.
+  await request(`${node()}/oidc/token/revocation`, { form: { token, client_id: 'web' } })
+  const report = `${node()}/v1/sessions/${decodeJwt(access_token).sid}/report`
+  const reported = await until(
+    () => request(report, { method: 'POST', bearer: phone }),
+    ({ status }) => status !== 404,
+  )
+  expect(reported).toMatchObject({ status: 200, body: { ended: 0 } })
+  expect(await browsersOf(phone)).toEqual([])
+  expect((await ask(stolen, sub)).pushed).toBeUndefined()
 })
 
 test('a login that nobody wants to be remembered goes on with the list of its person, and makes none', async () => {

@@ -7,6 +7,7 @@ export {
   isNative,
   pageOrigins,
 } from './client.ts'
+export { WEB_CLIENT } from './clients.ts'
 export { cookieKeys } from './cookie-keys.ts'
 export { type LogoutView, sessionCookie } from './end-session.ts'
 export { createIdentity, type Identity, type IdentityOptions } from './identity.ts'

@@ -1,5 +1,5 @@
 import type { Audit } from '@saoma/audit'
-import type { Identity, SessionRecord } from '@saoma/identity'
+import { type Identity, type SessionRecord, WEB_CLIENT } from '@saoma/identity'
 import { type EndNotice, fail, ok, type Result, type SessionsEnded } from '@saoma/protocol'
 import type { Inbox } from '@saoma/tickets'
 import { REPEATED_MS } from './audited.ts'
@@ -17,17 +17,16 @@ type Login = Partial<Pick<SessionRecord, 'client' | 'app' | 'ip' | 'browser' | '
 
 /** What the page of a reported session is told. */
 const NOTICE: EndNotice = { code: 'REVOKED' }
-/** Our own pages send no requests to phones. */
-const PAGE_CLIENT = 'web'
 /** As far as a phone lists what happened. */
 const MOST_PAGES = 5
 const PAGE = 100
 
 /**
- * A person says of a login: this was not me. Ends its session, and notes what is known of the login. Resolves
- * with whether this call has ended the session. A report may be repeated. It also counts for a session that
- * is over, as long as the person can read of it. Else it fails with SESSION_NOT_FOUND. Rejects with
- * RedisUnavailable: repeat it then.
+ * A person says of a login: this was not me. Ends its session, and notes what is known of the login. Its
+ * browser cannot ask the person's phone any more, and its application not for a day. Resolves with whether
+ * this call has ended the session. A report may be repeated. It also counts for a session that is over, as
+ * long as the person can read of it. Else it fails with SESSION_NOT_FOUND. Rejects with RedisUnavailable:
+ * repeat it then.
  *
  * @param by  who reports
  */
@@ -60,21 +59,28 @@ export const createReportLogin = ({ identity, audit, inbox }: ReportLoginDeps): 
       { once: { name: `reported.${sid}`, ms: REPEATED_MS } },
     )
 
+  /** Whoever has logged in may ask again, also when the session is over. */
+  const askNoMore = async (person: string, sid: string, { client }: Login): Promise<void> => {
+    // Our own pages ask as the browser that they are in.
+    if (client !== undefined && client !== WEB_CLIENT) await inbox.block(person, client)
+    await identity.browsers.forgetSession(person, sid)
+  }
+
   return async (person, sid, by) => {
     const listed = (await identity.sessions(person)).find((session) => session.sid === sid)
     if (listed) {
+      await askNoMore(person, sid, listed)
       const ended = await because(
         () => ({ ...by, reason: 'reported' }),
         () => identity.end(person, sid, NOTICE),
       )
       const { client, app, ip, browser, os } = listed
-      if (client !== PAGE_CLIENT) await inbox.block(person, client)
-      await identity.browsers.forgetSession(person, sid)
       note(person, sid, by, { client, app, ip, browser, os })
       return ok({ ended: ended ? 1 : 0 })
     }
     const recalled = await recall(person, sid)
     if (!recalled) return fail('SESSION_NOT_FOUND')
+    await askNoMore(person, sid, recalled.login)
     if (!recalled.isReported) note(person, sid, by, recalled.login)
     return ok({ ended: 0 })
   }

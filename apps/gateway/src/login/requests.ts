@@ -1,6 +1,6 @@
 import Router from '@koa/router'
 import type { Audit } from '@saoma/audit'
-import { type Identity, PREFIX_OF_BROWSER } from '@saoma/identity'
+import { type Identity, PREFIX_OF_BROWSER, WEB_CLIENT } from '@saoma/identity'
 import {
   type DecisionAnswer,
   fail,
@@ -32,7 +32,7 @@ const browserOf = (client: string): string | undefined =>
   client.startsWith(PREFIX_OF_BROWSER) ? client.slice(PREFIX_OF_BROWSER.length) : undefined
 
 /** A browser that is known asks by our own page. */
-const nameOf = (client: string): string => (browserOf(client) === undefined ? client : 'web')
+const nameOf = (client: string): string => (browserOf(client) === undefined ? client : WEB_CLIENT)
 
 /** The routes of the requests to log in that applications have sent to a person's phone. */
 export const requestRoutes = (deps: RequestRoutesDeps): Router<RequestState> => {
