@@ -2,22 +2,19 @@ import Router from '@koa/router'
 import type { Identity } from '@saoma/identity'
 import { type EndNotice, fail, ok, type Result, type SessionList, type SessionsEnded } from '@saoma/protocol'
 import * as v from 'valibot'
-import type { Authenticate, Person } from '../access/principal.ts'
+import type { Person } from '../access/principal.ts'
 import type { Metrics } from '../operate/metrics.ts'
 import type { Context, RequestState } from '../transport/http/context.ts'
-import { authenticated } from '../transport/http/credentials.ts'
-import { answer, problem, tooMany } from '../transport/http/problem.ts'
-import type { Limits } from '../transport/limits.ts'
+import { answer, problem } from '../transport/http/problem.ts'
 import { whereFrom } from './audited.ts'
 import { because, type EndCause } from './end-cause.ts'
+import { type OwnRouteDeps, ownRoute } from './own-route.ts'
 import { createReportLogin, type ReportLoginDeps } from './report-login.ts'
 
-export interface LoginRoutesDeps {
+export interface LoginRoutesDeps extends OwnRouteDeps {
   identity: Identity
   audit: ReportLoginDeps['audit']
   inbox: ReportLoginDeps['inbox']
-  authenticate: Authenticate
-  limits: Limits
   metrics: Metrics
 }
 
@@ -31,20 +28,11 @@ const OWN: EndNotice = { code: 'REVOKED' }
 
 /** The routes with which a person lists and ends their own logins. */
 export const loginRoutes = (deps: LoginRoutesDeps): Router<RequestState> => {
-  const { identity, authenticate, limits, metrics } = deps
+  const { identity, metrics } = deps
   const router = new Router<RequestState>({ prefix: '/v1', sensitive: true })
   const reportLogin = createReportLogin(deps)
 
-  /**
-   * Makes a route for bearers of Saoma's own tokens. A backend, or the
-   * bearer of a business's token, has no sessions here.
-   */
-  const own = (act: (ctx: Context, who: Person) => Promise<void>) =>
-    authenticated(authenticate, async (ctx, who) => {
-      if (who.kind !== 'person' || who.issuer !== 'saoma') return problem(ctx, 'FORBIDDEN')
-      const slow = await limits.decisions(who.user)
-      return slow ? tooMany(ctx, slow.retryAfterSeconds) : act(ctx, who)
-    })
+  const own = ownRoute(deps)
 
   const ended = (ctx: Context, who: Person, count: number): Result<SessionsEnded> => {
     // A deliberate logout is not routine, so log it.
