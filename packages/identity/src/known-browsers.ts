@@ -41,15 +41,18 @@ export const createKnownBrowsers = ({
   keys,
   writing,
 }: Pick<RedisClients, 'data' | 'keys' | 'writing'>): KnownBrowsers => {
-  const read = async (sub: string) => {
+  const readAll = async (sub: string) => {
     const oldest = Date.now() - KEEP_SECONDS * 1_000
-    return Object.entries(await orUnavailable(data.hgetall(keys.browsers(sub))))
+    const fields = await orUnavailable(data.hgetall(keys.browsers(sub)))
+    const known = Object.entries(fields)
       .flatMap(([id, text]) => {
         const entry = readEntry(text)
         return entry.success && Date.parse(entry.output.last) > oldest ? [{ id, ...entry.output }] : []
       })
       .sort((a, b) => b.last.localeCompare(a.last))
+    return { known, ids: Object.keys(fields) }
   }
+  const read = async (sub: string) => (await readAll(sub)).known
 
   const forget = async (sub: string, ...ids: string[]): Promise<boolean> => {
     const replicated = writing(keys.browsers(sub))
@@ -61,15 +64,17 @@ export const createKnownBrowsers = ({
   return {
     remember: async (sub, id, place) => {
       const at = keys.browsers(sub)
-      const known = await read(sub)
+      const { known, ids } = await readAll(sub)
       const last = new Date().toISOString()
       const since = known.find((browser) => browser.id === id)?.since ?? last
       await orUnavailable(
         data.hset(at, id, JSON.stringify({ ...place, since, last } satisfies v.InferInput<typeof Entry>)),
       )
       await orUnavailable(data.expire(at, KEEP_SECONDS))
-      const surplus = known.filter((browser) => browser.id !== id).slice(MOST - 1)
-      if (surplus.length > 0) await forget(sub, ...surplus.map((browser) => browser.id))
+      const others = known.map((browser) => browser.id).filter((one) => one !== id)
+      const kept = [id, ...others.slice(0, MOST - 1)]
+      const surplus = ids.filter((one) => !kept.includes(one))
+      if (surplus.length > 0) await forget(sub, ...surplus)
     },
     knows: async (sub, id) => (await read(sub)).some((browser) => browser.id === id),
     list: async (sub) => (await read(sub)).map(({ sid: _, ...browser }) => browser),
