@@ -5,13 +5,10 @@ import {
   type KnownBrowsers,
   type ScanAnswer,
   type TokenSet,
-  type WaitingRequests,
 } from '@saoma/protocol'
 import {
-  type Cluster,
   confirm,
   createTicket,
-  phoneToken,
   poll,
   redeem,
   reject,
@@ -22,6 +19,7 @@ import {
   until,
 } from '@saoma/testing'
 import { decodeJwt, exportJWK, SignJWT } from 'jose'
+import { createPeople } from './pushed-stage.ts'
 import { testClients } from './relying-party.ts'
 
 /*
@@ -29,14 +27,8 @@ import { testClients } from './relying-party.ts'
  * request goes to the other node than the one before.
  */
 
-let cluster: Cluster
-let turn = 0
-const node = () => cluster.nodes[turn++ % cluster.nodes.length]?.origin ?? ''
-
-beforeAll(async () => {
-  cluster = await startCluster({ nodes: 2, env: { SAOMA_CLIENTS: testClients } })
-})
-afterAll(() => cluster.stop())
+const cluster = await startCluster({ nodes: 2, env: { SAOMA_CLIENTS: testClients } })
+const { node, somebody, inboxOf } = createPeople(cluster, 'reader')
 
 /** A browser with a key of its own. */
 const newBrowser = async () => {
@@ -55,12 +47,6 @@ const newBrowser = async () => {
   return { prove }
 }
 type Browser = Awaited<ReturnType<typeof newBrowser>>
-
-let people = 0
-const somebody = async () => {
-  const phone = await phoneToken(cluster.origin, `reader ${people++}`)
-  return { phone, sub: String(decodeJwt(phone).sub) }
-}
 
 const CODE = '/oidc/device/auth'
 const web = { client_id: 'web', scope: 'openid profile offline_access', verification: 'number' }
@@ -89,8 +75,6 @@ const logIn = async (browser: Browser, phone: string, more?: Record<string, stri
   await confirm(node(), ticket, phone)
   return finish(browser, device_code, more)
 }
-const inboxOf = async (phone: string) =>
-  (await request<WaitingRequests>(`${node()}/v1/me/requests`, { bearer: phone })).body.requests
 /** The phone opens a request of its list. */
 const open = (ticket: string, bearer: string) =>
   request<ScanAnswer>(`${node()}/v1/tickets/${ticket}/scan?listed=1`, { method: 'POST', bearer })

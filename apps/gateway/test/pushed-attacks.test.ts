@@ -1,120 +1,28 @@
-import { CIBA_GRANT, DEVICE_CODE_GRANT, type WaitingRequests } from '@saoma/protocol'
-import { createRedis, type RedisClients } from '@saoma/redis'
-import {
-  type Certificate,
-  type Cluster,
-  confirm,
-  createAuthority,
-  createTicket,
-  freePort,
-  phoneToken,
-  redeem,
-  request,
-  scan,
-  startCluster,
-  testAdminKey,
-  until,
-} from '@saoma/testing'
+import { DEVICE_CODE_GRANT } from '@saoma/protocol'
+import { confirm, createAuthority, createTicket, redeem, request, scan, testAdminKey, until } from '@saoma/testing'
 import { decodeJwt, UnsecuredJWT } from 'jose'
-import { type NotificationReceiver, startNotificationReceiver } from './notification-receiver.ts'
-import { deskClient, SECRET } from './relying-party.ts'
+import { startNotificationReceiver } from './notification-receiver.ts'
+import { type Asked, server, startPushedStage } from './pushed-stage.ts'
+import { SECRET } from './relying-party.ts'
 
 /*
- * Requests to log in that somebody abuses, and that meet what is half broken: SECURITY.md, "Requests sent to
- * a phone". Each call goes to the other node than the one before.
+ * Requests to log in that somebody abuses: SECURITY.md, "Requests sent to a phone". Each call goes to the
+ * other node than the one before.
  */
 
-let cluster: Cluster
-let redis: RedisClients
-let certificate: Certificate
-/** Applications that are told, by what is wrong with their address. */
-let receiver: NotificationReceiver
-let other: NotificationReceiver
-let hidden: NotificationReceiver
-let closedPort: number
-let turn = 0
-const node = () => cluster.nodes[turn++ % cluster.nodes.length]?.origin ?? ''
-
-const server = (client_id: string, more: object = {}) => ({ ...deskClient, client_id, client_name: client_id, ...more })
-const told = (client_id: string, url: string) =>
-  server(client_id, { backchannel_client_notification_endpoint: url, verify: 'tap' })
-
-beforeAll(async () => {
-  const authority = createAuthority()
-  certificate = authority.issue(['127.0.0.1', '127.0.0.2'])
-  receiver = await startNotificationReceiver(certificate)
-  other = await startNotificationReceiver(certificate)
-  hidden = await startNotificationReceiver(certificate, { host: '127.0.0.2' })
-  closedPort = await freePort()
-  const clients = [
+const authority = createAuthority()
+const receiver = await startNotificationReceiver(authority.issue(['127.0.0.1']))
+const { cluster, redis, node, somebody, inboxOf, post, ask, take, agree, expire, isDue } = await startPushedStage(
+  [
     ...['desk', 'till', 'call'].map((id) => server(id, { scope: 'openid profile' })),
-    told('bank', receiver.url),
-    told('closed', `https://127.0.0.1:${closedPort}/answered`),
-    told('hidden', hidden.url),
+    server('bank', { backchannel_client_notification_endpoint: receiver.url, verify: 'tap' }),
     server('tap', { verify: 'tap' }),
-  ]
-  cluster = await startCluster({
-    nodes: 3,
-    env: {
-      SAOMA_CLIENTS: JSON.stringify(clients),
-      SAOMA_APPLICATION_NETWORKS: '127.0.0.1',
-      NODE_EXTRA_CA_CERTS: authority.caFile,
-    },
-  })
-  redis = await createRedis({ url: cluster.redis.url, probeMs: 0 })
-})
-afterAll(async () => {
-  await redis.close()
-  await cluster.stop()
-})
+  ],
+  { SAOMA_APPLICATION_NETWORKS: '127.0.0.1', NODE_EXTRA_CA_CERTS: authority.caFile },
+)
 
-let people = 0
-const somebody = async () => {
-  const phone = await phoneToken(node(), `person ${people++}`)
-  return { phone, sub: String(decodeJwt(phone).sub) }
-}
-interface Asked {
-  auth_req_id: string
-  ticket: string
-  number: string
-  error?: string
-  code?: string
-}
-const post = (client_id: string, form: Record<string, string>, origin = node()) =>
-  request<Asked>(`${origin}/oidc/backchannel`, { form: { client_id, client_secret: SECRET, scope: 'openid', ...form } })
-const NOTIFIED = ['bank', 'closed', 'hidden']
-const ask = async (client_id: string, login_hint: string): Promise<Asked> => {
-  const form: Record<string, string> = { login_hint }
-  if (NOTIFIED.includes(client_id)) form.client_notification_token = 'a-token-of-the-application'
-  const { status, body } = await post(client_id, form)
-  if (status !== 200) throw new Error(`expected 200, got ${status}: ${JSON.stringify(body)}`)
-  return body
-}
-const take = (client_id: string, { auth_req_id }: Pick<Asked, 'auth_req_id'>, origin = node()) =>
-  request<{ error?: string; id_token: string; access_token: string }>(`${origin}/oidc/token`, {
-    form: { grant_type: CIBA_GRANT, client_id, client_secret: SECRET, auth_req_id },
-  })
-const inboxOf = async (bearer: string) =>
-  (await request<WaitingRequests>(`${node()}/v1/me/requests`, { bearer })).body.requests
-const agree = async ({ ticket, number }: Asked, phone: string, [one, two] = [node(), node()]) => {
-  await scan(one, ticket, phone)
-  return confirm(two, ticket, phone, number ? { json: { number } } : {})
-}
-/** The time to answer is over. */
-const expire = ({ ticket }: Asked) => redis.data.hset(redis.keys.ticket(ticket), 'deadline', Date.now() - 1)
 const account = (sub: string, method: string, path = '') =>
   request(`${cluster.nodes[0]?.internalOrigin}/v1/admin/accounts/${sub}${path}`, { method, bearer: testAdminKey })
-/** How many calls of applications have gone like this. */
-const pings = async (result: 'told' | 'again' | 'failed'): Promise<number> => {
-  const pages = await Promise.all(
-    cluster.nodes.map(({ internalOrigin }) => request<string>(`${internalOrigin}/metrics`).catch(() => undefined)),
-  )
-  const counter = new RegExp(`^saoma_application_pings_total\\{result="${result}"\\} (\\d+)$`, 'm')
-  return pages.reduce((sum, page) => sum + Number(counter.exec(page?.body ?? '')?.[1] ?? 0), 0)
-}
-/** Whether the application has yet to be told. */
-const isDue = async ({ ticket }: Asked): Promise<boolean> =>
-  (await redis.data.zscore(redis.keys.pingsDue(), ticket)) !== null
 
 test('of 24 requests at once, by three applications at three nodes, three reach the phone', async () => {
   const { phone, sub } = await somebody()
@@ -258,144 +166,4 @@ test('who is disabled or deleted is asked nothing, and what waits leads nowhere'
     (due) => !due,
   )
   expect(receiver.notifications.filter(({ body }) => body.auth_req_id === gone.auth_req_id)).toEqual([])
-})
-
-describe('an application that should be told', () => {
-  beforeEach(() => {
-    receiver.answer = (res) => void res.writeHead(204).end()
-  })
-  const answered = async (client: string) => {
-    const { phone, sub } = await somebody()
-    const asked = await ask(client, sub)
-    expect((await agree(asked, phone)).status).toBe(200)
-    return asked
-  }
-
-  test('is called again if it hangs, and the person does not wait for it', async () => {
-    const before = await pings('told')
-    receiver.answer = () => {}
-    const asked = await answered('bank')
-    expect((await receiver.next()).body).toEqual({ auth_req_id: asked.auth_req_id })
-    receiver.answer = (res) => void res.writeHead(202).end()
-    expect((await receiver.next()).body).toEqual({ auth_req_id: asked.auth_req_id })
-    await until(
-      () => pings('told'),
-      (count) => count === before + 1,
-    )
-    await until(
-      () => isDue(asked),
-      (due) => !due,
-    )
-  })
-
-  test('is called again while nobody listens there', async () => {
-    const before = await pings('again')
-    const asked = await answered('closed')
-    await until(
-      () => pings('again'),
-      (count) => count > before,
-    )
-    const late = await startNotificationReceiver(certificate, { port: closedPort })
-    expect((await late.next()).body).toEqual({ auth_req_id: asked.auth_req_id })
-  })
-
-  test('is followed to no other place', async () => {
-    const before = await pings('failed')
-    receiver.answer = (res) => void res.writeHead(307, { location: other.url }).end()
-    const asked = await answered('bank')
-    await receiver.next()
-    await until(
-      () => pings('failed'),
-      (count) => count === before + 1,
-    )
-    await until(
-      () => isDue(asked),
-      (due) => !due,
-    )
-    expect(other.notifications).toEqual([])
-  })
-
-  test('is not called in a private network that is not listed', async () => {
-    const before = await pings('failed')
-    const asked = await answered('hidden')
-    await until(
-      () => pings('failed'),
-      (count) => count === before + 1,
-    )
-    await until(
-      () => isDue(asked),
-      (due) => !due,
-    )
-    expect(hidden.notifications).toEqual([])
-    // It may poll.
-    expect((await take('hidden', asked)).status).toBe(200)
-  })
-
-  test('is called as long as the answer is good, and no longer', async () => {
-    receiver.answer = (res) => void res.writeHead(500).end()
-    const [asked, lost] = [await answered('bank'), await answered('bank')]
-    const of = ({ auth_req_id }: Asked) => receiver.notifications.filter(({ body }) => body.auth_req_id === auth_req_id)
-    await until(
-      async () => of(asked).length,
-      (count) => count >= 2,
-    )
-    expect(await isDue(asked)).toBe(true)
-    expect((await take('bank', asked)).status).toBe(200)
-    await expire(lost)
-    for (const each of [asked, lost])
-      await until(
-        () => isDue(each),
-        (due) => !due,
-      )
-    const calls = receiver.notifications.length
-    // A call of another request proves that nodes go on looking.
-    receiver.answer = (res) => void res.writeHead(204).end()
-    const next = await answered('bank')
-    await until(
-      async () => of(next).length,
-      (count) => count === 1,
-    )
-    expect(receiver.notifications.length).toBe(calls + 1)
-  })
-
-  // These end nodes, so they are last.
-  test('is told by another node if the one that took the answer dies while it calls', async () => {
-    receiver.answer = () => {}
-    const { phone, sub } = await somebody()
-    const asked = await ask('bank', sub)
-    const [first, second, third] = cluster.nodes
-    const origins = [second?.origin ?? '', first?.origin ?? ''] as [string, string]
-    const count = receiver.notifications.length
-    expect((await agree(asked, phone, origins)).status).toBe(200)
-    await until(
-      async () => receiver.notifications.length,
-      (calls) => calls > count,
-    )
-    await first?.kill()
-    receiver.answer = (res) => void res.writeHead(204).end()
-    await until(
-      async () => receiver.notifications.length,
-      (calls) => calls > count + 1,
-    )
-    expect(receiver.notifications.at(-1)?.body).toEqual({ auth_req_id: asked.auth_req_id })
-    expect((await take('bank', asked, third?.origin)).status).toBe(200)
-  })
-
-  test('gets its answer though the node dies while it decides', async () => {
-    const [, second, third] = cluster.nodes
-    const origin = third?.origin ?? ''
-    const phone = await phoneToken(origin, 'the last person')
-    const form = { login_hint: String(decodeJwt(phone).sub), client_notification_token: 'a-token-of-the-application' }
-    const { body: asked } = await post('bank', form, second?.origin)
-    await scan(origin, asked.ticket, phone)
-    const deciding = confirm(second?.origin ?? '', asked.ticket, phone).catch(() => undefined)
-    await Promise.all([deciding, second?.kill()])
-    // The phone does not know, so it repeats its answer.
-    expect((await confirm(origin, asked.ticket, phone)).status).toBe(200)
-    await until(
-      async () => receiver.notifications.filter(({ body }) => body.auth_req_id === asked.auth_req_id).length,
-      (calls) => calls > 0,
-    )
-    expect((await take('bank', asked, origin)).status).toBe(200)
-  })
 })

@@ -1,13 +1,10 @@
-import { createHash } from 'node:crypto'
-import { CIBA_GRANT, type WaitingRequests } from '@saoma/protocol'
-import { createRedis, type RedisClients } from '@saoma/redis'
+import { CIBA_GRANT } from '@saoma/protocol'
+import { createRedis } from '@saoma/redis'
 import {
-  type Cluster,
   confirm,
   connectLive,
   createAuthority,
   onCleanup,
-  phoneToken,
   poll,
   reject,
   request,
@@ -17,7 +14,8 @@ import {
 } from '@saoma/testing'
 import { decodeJwt } from 'jose'
 import * as client from 'openid-client'
-import { type NotificationReceiver, startNotificationReceiver } from './notification-receiver.ts'
+import { startNotificationReceiver } from './notification-receiver.ts'
+import { createPeople, server as pushing } from './pushed-stage.ts'
 import { discover, SECRET } from './relying-party.ts'
 
 /*
@@ -25,26 +23,30 @@ import { discover, SECRET } from './relying-party.ts'
  * Each request goes to the other node than the one before.
  */
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
-
-let cluster: Cluster
-let redis: RedisClients
-let receiver: NotificationReceiver
-let desk: client.Configuration
-let turn = 0
-const node = () => cluster.nodes[turn++ % cluster.nodes.length]?.origin ?? ''
-
 /** A server that asks for logins. */
-const server = (id: string, more: object = {}) => ({
-  client_id: id,
-  client_name: id,
-  type: 'confidential',
-  party: 'first',
-  grant_types: [CIBA_GRANT, 'refresh_token'],
-  scope: 'openid profile offline_access',
-  secret_sha256: sha256(SECRET),
-  ...more,
+const server = (id: string, more: object = {}) =>
+  pushing(id, { grant_types: [CIBA_GRANT, 'refresh_token'], scope: 'openid profile offline_access', ...more })
+
+const authority = createAuthority()
+const receiver = await startNotificationReceiver(authority.issue(['127.0.0.1']))
+const clients = [
+  server('desk'),
+  server('till', { verify: 'tap' }),
+  server('bank', { backchannel_client_notification_endpoint: receiver.url, verify: 'tap' }),
+  server('guest', { party: 'third' }),
+  server('wiki', { grant_types: ['authorization_code'], redirect_uris: ['https://wiki.example.com/callback'] }),
+]
+const cluster = await startCluster({
+  nodes: 2,
+  env: {
+    SAOMA_CLIENTS: JSON.stringify(clients),
+    SAOMA_APPLICATION_NETWORKS: '127.0.0.1',
+    NODE_EXTRA_CA_CERTS: authority.caFile,
+  },
 })
+const redis = await createRedis({ url: cluster.redis.url, probeMs: 0 })
+onCleanup(() => redis.close())
+const { node, somebody, inboxOf } = createPeople(cluster)
 
 const application = async (id: string): Promise<client.Configuration> => {
   const config = await discover(cluster.origin, id)
@@ -52,38 +54,7 @@ const application = async (id: string): Promise<client.Configuration> => {
   return config
 }
 
-beforeAll(async () => {
-  const authority = createAuthority()
-  receiver = await startNotificationReceiver(authority.issue(['127.0.0.1']))
-  const clients = [
-    server('desk'),
-    server('till', { verify: 'tap' }),
-    server('bank', { backchannel_client_notification_endpoint: receiver.url, verify: 'tap' }),
-    server('guest', { party: 'third' }),
-    server('wiki', { grant_types: ['authorization_code'], redirect_uris: ['https://wiki.example.com/callback'] }),
-  ]
-  cluster = await startCluster({
-    nodes: 2,
-    env: {
-      SAOMA_CLIENTS: JSON.stringify(clients),
-      SAOMA_APPLICATION_NETWORKS: '127.0.0.1',
-      NODE_EXTRA_CA_CERTS: authority.caFile,
-    },
-  })
-  redis = await createRedis({ url: cluster.redis.url, probeMs: 0 })
-  desk = await application('desk')
-})
-afterAll(async () => {
-  await redis.close()
-  await cluster.stop()
-})
-
-let people = 0
-/** Somebody with a phone whom nobody has asked yet. */
-const somebody = async () => {
-  const phone = await phoneToken(cluster.origin, `person ${people++}`)
-  return { phone, sub: String(decodeJwt(phone).sub) }
-}
+const desk = await application('desk')
 
 interface Asked extends client.BackchannelAuthenticationResponse {
   ticket: string
@@ -102,8 +73,6 @@ const errorOf = (call: Promise<unknown>): Promise<string> =>
     () => 'no error',
     (error: { error?: string; message: string }) => error.error ?? error.message,
   )
-const inboxOf = async (phone: string) =>
-  (await request<WaitingRequests>(`${node()}/v1/me/requests`, { bearer: phone })).body.requests
 const report = (phone: string, ticket: string) =>
   request(`${node()}/v1/me/requests/${ticket}/report`, { method: 'POST', bearer: phone })
 
