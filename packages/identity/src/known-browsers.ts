@@ -1,6 +1,7 @@
 import type { KnownBrowser } from '@saoma/protocol'
 import { orUnavailable, type RedisClients } from '@saoma/redis'
 import * as v from 'valibot'
+import { save } from './scripts.ts'
 
 const Entry = v.object({
   browser: v.string(),
@@ -67,10 +68,8 @@ export const createKnownBrowsers = ({
       const { known, ids } = await readAll(sub)
       const last = new Date().toISOString()
       const since = known.find((browser) => browser.id === id)?.since ?? last
-      await orUnavailable(
-        data.hset(at, id, JSON.stringify({ ...place, since, last } satisfies v.InferInput<typeof Entry>)),
-      )
-      await orUnavailable(data.expire(at, KEEP_SECONDS))
+      const entry = JSON.stringify({ ...place, since, last } satisfies v.InferInput<typeof Entry>)
+      await save(data, [at], [KEEP_SECONDS, id, entry])
       const others = known.map((browser) => browser.id).filter((one) => one !== id)
       const kept = [id, ...others.slice(0, MOST - 1)]
       const surplus = ids.filter((one) => !kept.includes(one))
