@@ -5,11 +5,11 @@ import type { Server } from 'socket.io'
 import { LAST_ANSWERS_MS, PROXY_IDLE_MS } from './config/drain-times.ts'
 import type { ConnmixDoor } from './live/connmix/door.ts'
 import { socketsOf } from './live/socketio/counts.ts'
-import type { LightLoginDoor } from './login/watch/door.ts'
 import type { Logger } from './operate/log.ts'
 import type { Metrics } from './operate/metrics.ts'
 import { type Guest, sendAway, windowFor } from './transport/guests.ts'
 import type { HeldRequests } from './transport/http/held-requests.ts'
+import type { LightDoor } from './transport/light/light-door.ts'
 import { engineOf, isOpen, tcpOf } from './transport/socket/engine.ts'
 
 /** Consecutive turns of the event loop without a new connection. Each turn accepts one. */
@@ -17,8 +17,15 @@ const QUIET_TURNS = 5
 /** Upper bound, for when new connections keep arriving. */
 const MOST_TURNS = 1_000
 
+interface Doors {
+  io: Server
+  ws: ConnmixDoor
+  lightLogins: LightDoor<Guest>
+  lightLives: LightDoor<Guest>
+}
+
 /** The admitted clients of all doors: those in a namespace, or authenticated on the plain WebSocket. */
-export const guestsOf = ({ io, ws, lightLogins }: Pick<DrainDeps, 'io' | 'ws' | 'lightLogins'>): Guest[] => [
+export const guestsOf = ({ io, ws, lightLogins, lightLives }: Doors): Guest[] => [
   ...socketsOf(io).map((socket) => ({
     get isOpen() {
       return isOpen(engineOf(socket.conn))
@@ -30,14 +37,12 @@ export const guestsOf = ({ io, ws, lightLogins }: Pick<DrainDeps, 'io' | 'ws' | 
     end: () => void socket.conn.close(),
   })),
   ...ws.guests(),
-  ...lightLogins.browsers(),
+  ...lightLogins.guests(),
+  ...lightLives.guests(),
 ]
 
-export interface DrainDeps {
+export interface DrainDeps extends Doors {
   http: HttpServer
-  io: Server
-  ws: ConnmixDoor
-  lightLogins: LightLoginDoor
   holds: HeldRequests
   metrics: Metrics
   log: Logger
@@ -89,11 +94,12 @@ const stopListening = async (http: HttpServer, waitMs: number): Promise<void> =>
 }
 
 export const drain = async (deps: DrainDeps, windowMs: number): Promise<void> => {
-  const { http, io, ws, lightLogins } = deps
+  const { http, io, ws, lightLogins, lightLives } = deps
   await empty(deps, windowMs)
   // Clients that never authenticated.
   ws.close()
   lightLogins.close()
+  lightLives.close()
   await stopListening(http, windowMs === 0 ? 0 : PROXY_IDLE_MS)
   // Give answers in progress a moment. A client that ignores the close frame does not delay the end: its
   // connection ends with the process.

@@ -26,6 +26,7 @@ import type { Live } from './live/live.ts'
 import { createLiveConnections } from './live/live-connections.ts'
 import { createLiveRequests } from './live/live-requests.ts'
 import { countSockets } from './live/socketio/counts.ts'
+import { createLightLiveDoor } from './live/socketio/light-door.ts'
 import type { LiveNamespace } from './live/socketio/live-socket.ts'
 import { serveLive } from './live/socketio/namespace.ts'
 import { createConfirmLatency } from './login/confirm-latency.ts'
@@ -186,10 +187,11 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     engine.before(app.callback()),
   )
   const lightLogins = createLightLoginDoor(io, { ...deps, watching }, doorOptions)
+  const lightLives = createLightLiveDoor(io, { ...deps, connections, requests }, doorOptions)
   const ws = createConnmixDoor({ ...deps, connections, requests }, doorOptions)
-  const proxies = createProxies({ ...deps, guests: () => guestsOf({ io, ws, lightLogins }) }, options.drain)
-  // The light login door comes first: Engine.IO would claim everything below its path.
-  routeUpgrades(http, [lightLogins, ws, engine], { ...deps, judge, proxies }, doorOptions)
+  const proxies = createProxies({ ...deps, guests: () => guestsOf({ io, ws, lightLogins, lightLives }) }, options.drain)
+  // The light doors come first: Engine.IO would claim everything below its path.
+  routeUpgrades(http, [lightLogins, lightLives, ws, engine], { ...deps, judge, proxies }, doorOptions)
   const lateness = watchEventLoopLag()
   const inside: NodeView = {
     redis,
@@ -202,7 +204,8 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
     counts: {
       sockets: () => [
         ...countSockets(io),
-        { nsp: LOGIN_NAMESPACE, transport: 'websocket', sockets: lightLogins.size },
+        { nsp: LOGIN_NAMESPACE, transport: 'websocket', sockets: lightLogins.guests().length },
+        { nsp: '/', transport: 'websocket', sockets: lightLives.guests().length },
         { nsp: '/', transport: 'plain', sockets: ws.guests().length },
       ],
       people: connections.people,
@@ -222,7 +225,7 @@ export const createGateway = (deps: GatewayDeps, options: GatewayOptions): Gatew
         // Load balancers that poll /readyz get this time to switch, before the node refuses anything.
         await delay(options.drain.delayMs)
         draining = true
-        await drain({ ...deps, http, io, ws, lightLogins, holds }, options.drain.windowMs)
+        await drain({ ...deps, http, io, ws, lightLogins, lightLives, holds }, options.drain.windowMs)
         watching.close()
         connections.stop()
         lateness.close()

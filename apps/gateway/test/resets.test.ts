@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { LOGIN_ONLY } from '@saoma/protocol'
+import { LIVE_ONLY, LOGIN_ONLY } from '@saoma/protocol'
 import {
   type Cluster,
   connectLogin,
@@ -125,6 +125,11 @@ const doors: readonly (readonly [name: string, say: Say])[] = [
   [
     'Socket.IO, who only waits',
     (headers) => handshake(`${ENGINE}websocket&${ONLY}`, headers, ['40/login,', '42/login,0["watch",{}]']),
+  ],
+  [
+    'Socket.IO, who only follows',
+    (headers) =>
+      handshake(`${ENGINE}websocket&${new URLSearchParams(LIVE_ONLY)}`, headers, [`40{"token":"${testApiKey}"}`]),
   ],
   ['Socket.IO, a WebSocket of an unknown session', (headers) => handshake(`${ENGINE}websocket&sid=a-x`, headers)],
   ['Socket.IO, of another version', (headers) => handshake('/socket.io/?EIO=3&transport=websocket', headers)],

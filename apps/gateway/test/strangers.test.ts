@@ -4,6 +4,7 @@ import {
   closeOf,
   connectLive,
   type Gateway,
+  liveDoors,
   loginDoors,
   request,
   startGateway,
@@ -39,13 +40,16 @@ const MOST_GROWTH = 60 * 2 ** 20
 /** Of each of five connections: the large ones are more than that growth. */
 const PACKETS = 800
 
+/** All doors of Socket.IO's protocol. */
+const doors = [...loginDoors, ...liveDoors.slice(0, 1)]
+
 const asked = [
   ['to one namespace', '40/login,'],
   ['to the root, with a token', `40${JSON.stringify({ token: testApiKey })}`],
   ['to a namespace that is not there, whose name would be said back', `40/${'x'.repeat(30_000)},`],
 ] as const
 
-test.each(loginDoors.flatMap(([door, query]) => asked.map(([where, packet]) => [where, door, packet, query] as const)))(
+test.each(doors.flatMap(([door, query]) => asked.map(([where, packet]) => [where, door, packet, query] as const)))(
   'repeated requests to join %s, %s, end the connection and leave no sockets',
   async (_, __, packet, query) => {
     const before = await memory()
@@ -62,7 +66,7 @@ test.each(loginDoors.flatMap(([door, query]) => asked.map(([where, packet]) => [
   },
 )
 
-test.each(loginDoors)('a flood of packets is cut off, %s', async (_, query) => {
+test.each(doors)('a flood of packets is cut off, %s', async (_, query) => {
   const cut = /^saoma_connections_cut_total\{reason="flood"\} (\d+)$/m
   const before = await metric(cut)
   const socket = await engine(query)
@@ -73,7 +77,7 @@ test.each(loginDoors)('a flood of packets is cut off, %s', async (_, query) => {
   expect(await metric(cut)).toBe(before + 1)
 })
 
-test.each(loginDoors)('pings of a client that reads no pongs fill no memory, %s', async (_, query) => {
+test.each(doors)('pings of a client that reads no pongs fill no memory, %s', async (_, query) => {
   const before = await memory()
   const tcp = dial(Number(new URL(gateway.origin).port), '127.0.0.1')
   tcp.on('error', () => {})

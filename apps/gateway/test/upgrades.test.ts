@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { LOGIN_ONLY } from '@saoma/protocol'
+import { LIVE_ONLY, LOGIN_ONLY } from '@saoma/protocol'
 import {
   type Cluster,
   closeOf,
@@ -187,6 +187,7 @@ const refused = [
   ['the plain WebSocket', '/ws'],
   ['Socket.IO', `${ENGINE}websocket`],
   ['those who only wait', `${ENGINE}websocket&${new URLSearchParams(LOGIN_ONLY)}`],
+  ['those who only follow', `${ENGINE}websocket&${new URLSearchParams(LIVE_ONLY)}`],
 ] as const
 
 test.each(refused)(

@@ -16,6 +16,7 @@ import {
 import fc from 'fast-check'
 import WebSocket from 'ws'
 import { seed } from './fixtures.ts'
+import { compareDoors, type Frame } from './judge-doors.ts'
 
 /*
  * Socket.IO is the judge: whatever a client says, the door of waiting browsers must answer and close as
@@ -30,77 +31,17 @@ beforeAll(async () => {
   gateway = await startGateway({ redisUrl: redis.url, nodeId: 'a', origin: 'http://127.0.0.1' })
 })
 
-type Frame = string | Buffer
-
-/**
- * Comes after each frame: its answer tells that the frame was read and, unless it is RATE_LIMITED, answered.
- */
-const MARK = '42/login,77["watch",null]'
-
-/** What is by chance, or by the moment, is made the same. */
-const plain = (frame: string): string =>
-  frame
-    .replace(/"sid":"[^"]+"/, '"sid":"…"')
-    // The root is not served to those who only wait, and to others not without a token.
-    .replace(/^44\{.*\}$/, '44{…}')
-
-/** All that is said back to these frames, and how it ends. */
-const converse = async (query: Record<string, string>, frames: readonly Frame[]): Promise<string[]> => {
-  const parameters = new URLSearchParams({ EIO: '4', transport: 'websocket', ...query })
-  const socket = new WebSocket(`${gateway.origin.replace('http', 'ws')}/socket.io/?${parameters}`)
-  const forget = onCleanup(() => socket.terminate())
-  socket.on('error', () => {})
-  const heard: string[] = []
-  let wake = () => {}
-  let marks = 0
-  let pongs = 0
-  socket.on('pong', () => {
-    pongs++
-    wake()
-  })
-  socket.on('message', (data: Buffer) => {
-    const text = data.toString()
-    if (!text.startsWith('43/login,77')) heard.push(plain(text))
-    else if (text.includes('RATE_LIMITED')) socket.send(MARK)
-    else marks++
-    wake()
-  })
-  socket.on('close', (code) => {
-    heard.push(`closed ${code}`)
-    wake()
-  })
-  const isOver = () => heard.at(-1)?.startsWith('closed') === true
-  const until = async (holds: () => boolean) => {
-    while (!holds() && !isOver())
-      await new Promise<void>((resolve) => {
-        wake = resolve
-      })
-  }
-  await once(socket, 'open')
-  await until(() => heard.length === 1)
-  socket.send('40/login,')
-  await until(() => heard.length === 2)
-  for (const frame of frames) {
-    if (isOver()) break
-    const before = marks
-    socket.send(frame)
-    // The mark must not come in one read with the frame: what Socket.IO has under way then, it answers
-    // differently from what is done.
-    socket.ping()
-    await until(() => pongs > before)
-    socket.send(MARK)
-    await until(() => marks > before)
-  }
-  forget()
-  socket.terminate()
-  return heard.filter((line) => line !== '2')
-}
-
-const compare = async (frames: readonly Frame[]): Promise<string[]> => {
-  const [ours, theirs] = await Promise.all([converse(LOGIN_ONLY, frames), converse({}, frames)])
-  expect(ours).toEqual(theirs)
-  return ours
-}
+const compare = (frames: readonly Frame[]): Promise<string[]> =>
+  compareDoors(
+    {
+      origin: gateway.origin,
+      only: LOGIN_ONLY,
+      join: '40/login,',
+      mark: '42/login,77["watch",null]',
+      marked: '43/login,77',
+    },
+    frames,
+  )
 
 const single: Frame[] = [
   ...['', '0', '1', '2', '3', '4', '5', '6', '7', 'x', 'b', 'bAAAA', 'b!', '3probe', '2probe'],

@@ -9,11 +9,11 @@ import { createTickets } from '@saoma/tickets'
 import { Server as Engine } from 'engine.io'
 import { Server } from 'socket.io'
 import WebSocket from 'ws'
-import { now } from '../src/login/watch/clock.ts'
 import { createLightLoginDoor } from '../src/login/watch/door.ts'
 import { createTicketWatches } from '../src/login/watch/ticket-watches.ts'
 import { createLog } from '../src/operate/log.ts'
 import { createMetrics } from '../src/operate/metrics.ts'
+import { now } from '../src/transport/clock.ts'
 import { createJudge } from '../src/transport/socket/admission.ts'
 import { createEngineDoor } from '../src/transport/socket/engine-door.ts'
 import { routeUpgrades } from '../src/transport/socket/upgrades.ts'
@@ -110,7 +110,7 @@ const join = async () => {
   const browser = await dial()
   browser.say('40/login,')
   expect(await browser.next()).toMatch(/^40\/login,\{"sid":"[A-Za-z0-9_-]{20}"\}$/)
-  const [connection] = door.browsers().slice(-1)
+  const [connection] = door.guests().slice(-1)
   if (!connection) throw new Error('the door does not know it')
   return { ...browser, connection }
 }
@@ -233,7 +233,7 @@ test('a ticket is followed from the watch until the connection ends', async () =
   await tickets.scan(ticket, 'alice')
   for (const { next } of [one, other]) expect(await next()).toMatch(/^42\/login,\["ticket",\{.*"scanned".*\}\]$/)
   one.socket.terminate()
-  await until(() => !door.browsers().includes(one.connection))
+  await until(() => !door.guests().includes(one.connection))
   other.say('41/login,')
   other.say('40/login,')
   expect(await other.next()).toMatch(/^40\/login/)
@@ -277,6 +277,6 @@ test('a connection that ends while its watch is being answered leaves nothing be
   const answer = new Promise((resolve) => void watching.watch.call(connection, { deviceCode }, resolve))
   connection.terminate()
   await answer
-  await until(() => !door.browsers().includes(connection))
+  await until(() => !door.guests().includes(connection))
   expect(followed()).toBe(0)
 })

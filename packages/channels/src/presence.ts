@@ -25,14 +25,19 @@ interface Waiting {
   reject: (error: unknown) => void
 }
 
-/** This node's people in one channel. */
-interface Room {
-  /** Connections per person. */
-  connections: Map<string, number>
+interface News {
   /** People whose number Redis does not know yet, with the callers that wait for it. */
   untold: Map<string, Waiting[]>
   /** New people among them: Redis does not have them under this node. */
   fresh: Set<string>
+}
+
+/** This node's people in one channel. */
+interface Room {
+  /** Connections per person. */
+  connections: Map<string, number>
+  /** What Redis does not know yet. Absent when it knows all, as in most rooms at most times. */
+  news: News | undefined
   /** The node name under which Redis lists this channel; empty if it is not listed. */
   listedAs: string
   telling: boolean
@@ -64,16 +69,20 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
   const roomOf = (channel: string): Room => {
     const room = rooms.get(channel) ?? {
       connections: new Map(),
-      untold: new Map(),
-      fresh: new Set(),
+      news: undefined,
       listedAs: '',
       telling: false,
     }
     rooms.set(channel, room)
     return room
   }
+  const newsOf = (room: Room): News => {
+    room.news ??= { untold: new Map(), fresh: new Set() }
+    return room.news
+  }
   const restore = (channel: string, room: Room): Promise<void> => {
-    for (const user of room.connections.keys()) if (!room.untold.has(user)) room.untold.set(user, [])
+    const { untold } = newsOf(room)
+    for (const user of room.connections.keys()) if (!untold.has(user)) untold.set(user, [])
     return tell(channel, room)
   }
 
@@ -111,10 +120,10 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
    * Lists the channel before its people: a listed channel without people is harmless, but people in an
    * unlisted channel would never be swept.
    */
-  const list = async (channel: string, room: Room, node: string) => {
+  const list = async (channel: string, room: Room, { untold, fresh }: News, node: string) => {
     if (room.listedAs === node) return
     // A full Redis must not list a channel only for new people, either.
-    const say = room.untold.size > room.fresh.size ? scripts.registerAgain : scripts.register
+    const say = untold.size > fresh.size ? scripts.registerAgain : scripts.register
     await say(data, [keys.nodeChannels(node)], [channel])
     room.listedAs = node
   }
@@ -125,20 +134,21 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     if (node !== '') await orUnavailable(data.srem(keys.nodeChannels(node), channel)).catch(failed)
   }
 
-  const tellSome = async (channel: string, room: Room) => {
+  const tellSome = async (channel: string, room: Room, news: News) => {
+    const { untold, fresh } = news
     await liveness.held()
     const node = liveness.node
-    await list(channel, room, node)
+    await list(channel, room, news, node)
     closing.signal.throwIfAborted()
     if (liveness.node !== node) return
     // Known people and leavers are sent in calls of their own: a full Redis accepts no others.
-    const untold = [...room.untold.keys()]
-    const old = untold.filter((user) => !room.fresh.has(user))
-    const users = (old.length > 0 ? old : untold).slice(0, BATCH)
+    const all = [...untold.keys()]
+    const old = all.filter((user) => !fresh.has(user))
+    const users = (old.length > 0 ? old : all).slice(0, BATCH)
     const say = old.length > 0 ? scripts.setPresenceAgain : scripts.setPresence
-    const waiting = users.flatMap((user) => room.untold.get(user) ?? [])
+    const waiting = users.flatMap((user) => untold.get(user) ?? [])
     const told = users.flatMap((user) => [user, room.connections.get(user) ?? 0])
-    for (const user of users) room.untold.delete(user)
+    for (const user of users) untold.delete(user)
     try {
       await say(
         data,
@@ -146,17 +156,17 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
         [announces(channel) ? 1 : 0, ...told],
       )
     } catch (error) {
-      for (const user of users) if (!room.untold.has(user)) room.untold.set(user, [])
+      for (const user of users) if (!untold.has(user)) untold.set(user, [])
       for (const { reject } of waiting) reject(error)
       throw error
     }
-    for (const user of users) if (!room.untold.has(user)) room.fresh.delete(user)
+    for (const user of users) if (!untold.has(user)) fresh.delete(user)
     for (const { resolve } of waiting) resolve()
   }
 
   const rejectAll = (room: Room, error: unknown) => {
-    for (const [user, waiting] of room.untold) {
-      room.untold.set(user, [])
+    for (const [user, waiting] of room.news?.untold ?? []) {
+      room.news?.untold.set(user, [])
       for (const { reject } of waiting) reject(error)
     }
   }
@@ -166,11 +176,12 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
     room.telling = true
     for (let attempt = 0; !closing.signal.aborted; ) {
       try {
-        while (room.untold.size > 0) await tellSome(channel, room)
+        while (room.news && room.news.untold.size > 0) await tellSome(channel, room, room.news)
+        room.news = undefined
         attempt = 0
         if (room.connections.size > 0) break
         await unlist(channel, room)
-        if (room.connections.size === 0 && room.untold.size === 0) {
+        if (room.connections.size === 0 && !room.news) {
           rooms.delete(channel)
           break
         }
@@ -186,15 +197,16 @@ export const createPresence = (redis: RedisClients, { nodeId, beatMs, announces,
 
   const change = (channel: string, user: string, by: 1 | -1): { room: Room; waiting: Waiting[] } => {
     const room = roomOf(channel)
+    const { untold, fresh } = newsOf(room)
     const before = room.connections.get(user) ?? 0
-    if (before === 0 && by > 0) room.fresh.add(user)
+    if (before === 0 && by > 0) fresh.add(user)
     if (before + by > 0) room.connections.set(user, before + by)
     else {
       room.connections.delete(user)
-      room.fresh.delete(user)
+      fresh.delete(user)
     }
-    const waiting = room.untold.get(user) ?? []
-    room.untold.set(user, waiting)
+    const waiting = untold.get(user) ?? []
+    untold.set(user, waiting)
     return { room, waiting }
   }
 

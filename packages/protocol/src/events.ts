@@ -98,3 +98,6 @@ export const LOGIN_NAMESPACE = '/login'
  * memory. In Socket.IO's own client, set it as the option `query`, together with `forceNew`.
  */
 export const LOGIN_ONLY = { only: 'login' } as const
+
+/** The same for a connection that uses only the root namespace, where the channels are. */
+export const LIVE_ONLY = { only: 'live' } as const

@@ -24,6 +24,7 @@ export { givenIn, readSettings, type Settings } from './environment.ts'
 export {
   type Ack,
   type EndNotice,
+  LIVE_ONLY,
   type LiveClientEvents,
   type LiveServerEvents,
   LOGIN_NAMESPACE,

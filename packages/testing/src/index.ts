@@ -34,7 +34,7 @@ export { applicationPackages, ensurePrograms, tryPackages } from './install.ts'
 export { type Service, startService } from './k8s-service.ts'
 export { createKubelet, type PodTimes, type Replacement, readPodTimes } from './kubelet.ts'
 export type { Line } from './lines.ts'
-export { connectLive, cursor, type LiveAnswer, type LiveClient, publish, webToken } from './live.ts'
+export { connectLive, cursor, type LiveAnswer, type LiveClient, liveDoors, publish, webToken } from './live.ts'
 export { apiKeyLine, liveSettings, narrowApiKey, testAdminKey, testApiKey } from './live-settings.ts'
 export {
   attemptPhoneToken,

@@ -1,4 +1,11 @@
-import type { LiveClientEvents, LiveServerEvents, Position, Published, TokenSet } from '@saoma/protocol'
+import {
+  LIVE_ONLY,
+  type LiveClientEvents,
+  type LiveServerEvents,
+  type Position,
+  type Published,
+  type TokenSet,
+} from '@saoma/protocol'
 import { io, type Socket } from 'socket.io-client'
 import { onCleanup } from './cleanup.ts'
 import type { ConnectOptions } from './connect.ts'
@@ -52,17 +59,27 @@ const queued: readonly (keyof Payloads)[] = [
   'connect_error',
 ]
 
+/** The two WebSocket doors to the channels, with their queries. Both must behave alike. */
+export const liveDoors: readonly (readonly [name: string, query: Readonly<Record<string, string>>])[] = [
+  ['through the door of those who only follow', LIVE_ONLY],
+  ['through Socket.IO', {}],
+]
+
 /**
- * Connects with that token, and reconnects like a browser's client. `next('connect')` resolves when it is
- * connected.
+ * Connects with that token like the SDK, with the query for this namespace only, and reconnects like a
+ * browser's client. `next('connect')` resolves when it is connected.
  */
-export const connectLive = (origin: string, { token, ...options }: ConnectOptions & { token: string }): LiveClient => {
+export const connectLive = (
+  origin: string,
+  { token, query = LIVE_ONLY, ...options }: ConnectOptions & { token: string },
+): LiveClient => {
   const socket: LiveClient['socket'] = io(`${origin}/`, {
     transports: ['websocket'],
     forceNew: true,
     reconnectionDelay: 100,
     reconnectionDelayMax: 1_000,
     auth: { token },
+    query: { ...query },
     ...options,
   })
   const queues = createQueues<Payloads>(queued)

@@ -34,7 +34,7 @@ export type ReadFrom = Omit<SubscribeRequest, 'channel'>
 
 export interface Subscription {
   subscribed: Subscribed
-  following: Following
+  following: Pick<Following, 'start' | 'close'>
 }
 
 /**
@@ -75,15 +75,19 @@ const isDeeper = (data: unknown, levels: number): boolean =>
 
 /**
  * Makes a following release its slot when it closes. If its page has more behind it, the channel is not
- * followed yet, so the slot is released at once.
+ * followed yet, so the slot is released at once. The page goes to the client and is not kept: a connection
+ * would hold its messages for as long as it follows.
  */
-const holding = (following: Following, leave: () => void): Following => {
-  if (following.page.more) leave()
+const holding = ({ page, start, close }: Following, leave: () => void): Subscription => {
+  if (page.more) leave()
   return {
-    ...following,
-    close: () => {
-      leave()
-      following.close()
+    subscribed: page,
+    following: {
+      start,
+      close: () => {
+        leave()
+        close()
+      },
     },
   }
 }
@@ -127,19 +131,19 @@ export const createLive = ({ channels, policy, allowance, hasRoom }: LiveDeps, {
       if ('user' in user && !hasRoom()) return fail('REDIS_UNAVAILABLE')
       const place = await allowance.follow(who)
       if (!place.ok) return place
-      const following = await channels
+      const followed = await channels
         .follow(channel, { ...(since ? { since } : {}), ...(history ? { history } : {}), ...user }, heard)
         .then(
-          (followed) => holding(followed, place.value),
+          (following) => holding(following, place.value),
           (error: unknown) => {
             place.value()
             throw error
           },
         )
+      if (userOf(channel) === undefined) return ok(followed)
+      const { subscribed, following } = followed
       try {
-        const own = userOf(channel) !== undefined
-        const inbox = own ? { inbox: await channels.inbox(channel) } : {}
-        return ok({ subscribed: { ...following.page, ...inbox }, following })
+        return ok({ subscribed: { ...subscribed, inbox: await channels.inbox(channel) }, following })
       } catch (error) {
         following.close()
         throw error

@@ -1,14 +1,13 @@
-import type { Following } from '@saoma/channels'
 import { fail, ok, type Result, type Subscribed, userOf } from '@saoma/protocol'
 import type { ChannelName } from './channel-name.ts'
-import type { ReadFrom } from './live.ts'
+import type { ReadFrom, Subscription } from './live.ts'
 import type { LiveConnection, LiveConnectionDeps } from './live-connection.ts'
 
 /** The state of one channel of a connection. */
 interface FollowedChannel {
   /** Whether a subscribe is in progress: the first one, or one that replaces the current following. */
   joining: boolean
-  followed?: Following
+  followed?: Subscription['following']
 }
 
 /**

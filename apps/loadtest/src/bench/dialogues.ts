@@ -1,4 +1,4 @@
-import { LOGIN_NAMESPACE, LOGIN_ONLY, OWN_CHANNEL } from '@saoma/protocol'
+import { LIVE_ONLY, LOGIN_NAMESPACE, LOGIN_ONLY, OWN_CHANNEL } from '@saoma/protocol'
 
 /**
  * The frames that a client of a crowd exchanges until it is served. They are written by hand, because a
@@ -43,9 +43,9 @@ export const dialogues = {
   /** Stock Socket.IO, with a room for each client. */
   join: (room: string) => socketIo(LOGIN_NAMESPACE, ['join', room]),
   /** The gateway, with one shared room. The name is the client's token. */
-  follow: (token: string) => socketIo('/', ['subscribe', { channel: ROOM }], { token }),
+  follow: (token: string) => socketIo('/', ['subscribe', { channel: ROOM }], { token }, LIVE_ONLY),
   /** The gateway, with the channel of each client's own person. The name is the token, and the person. */
-  followOwn: (token: string) => socketIo('/', ['subscribe', { channel: OWN_CHANNEL }], { token }),
+  followOwn: (token: string) => socketIo('/', ['subscribe', { channel: OWN_CHANNEL }], { token }, LIVE_ONLY),
   /** Stock Socket.IO, with one shared room. */
   enter: () => socketIo('/', ['join', ROOM]),
   /** Nchan's subscriber location. */

@@ -1,4 +1,4 @@
-import { type LiveClientEvents, ok, parseSubscribed, type Result } from '@saoma/protocol'
+import { LIVE_ONLY, type LiveClientEvents, ok, parseSubscribed, type Result } from '@saoma/protocol'
 import type { Socket } from 'socket.io-client'
 import { backoffMs, pause } from '../core/backoff.ts'
 import { createConnection, type Transports } from '../core/connection.ts'
@@ -235,6 +235,7 @@ export const createSocketDoor = (options: SocketDoorOptions): SocketDoor => {
     namespace: NAMESPACE,
     transports: options.transports,
     random,
+    query: LIVE_ONLY,
     auth: async () => {
       const given = await tokens.get()
       if (!given.ok) {

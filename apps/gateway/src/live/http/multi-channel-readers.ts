@@ -1,7 +1,7 @@
-import type { Following, Listener, LogEntry, Signal } from '@saoma/channels'
+import type { Listener, LogEntry, Signal } from '@saoma/channels'
 import { type Code, isNext, type Position, type Subscribed } from '@saoma/protocol'
 import type { Principal } from '../../access/principal.ts'
-import type { Live } from '../live.ts'
+import type { Live, Subscription } from '../live.ts'
 import { type ChannelQuery, formatPosition, PLACE_SEPARATOR } from './channel-query.ts'
 
 /** Returns the id of an event that advances one channel. The id holds the positions of all channels. */
@@ -32,7 +32,7 @@ export interface MultiChannelReaders {
 }
 
 interface Reader extends ChannelQuery {
-  following?: Following
+  following?: Subscription['following']
 }
 
 export const createMultiChannelReaders = (

@@ -1,6 +1,6 @@
-import type { Following, Listener } from '@saoma/channels'
+import type { Listener } from '@saoma/channels'
 import type { Principal } from '../../access/principal.ts'
-import type { Live } from '../live.ts'
+import type { Live, Subscription } from '../live.ts'
 import type { ChannelQuery } from './channel-query.ts'
 
 /**
@@ -21,7 +21,7 @@ export const waitForMessage = async (
     stop()
   }
 
-  const follow = async ({ channel, since }: ChannelQuery): Promise<Following | undefined> => {
+  const follow = async ({ channel, since }: ChannelQuery): Promise<Subscription['following'] | undefined> => {
     const listener: Listener = { messages: () => onWord(channel), signal: () => {} }
     const result = await live.subscribe(who, channel, since ? { since } : {}, listener, false)
     if (!result.ok) {

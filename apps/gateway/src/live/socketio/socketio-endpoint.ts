@@ -15,11 +15,7 @@ import {
 import type { Endpoint, Notice, NoticeBody } from '../endpoint.ts'
 import { type Frames, framesOf, framesOfSignal } from './frames.ts'
 import type { LiveSocket } from './live-socket.ts'
-
-/** WebSocket close code "try again later". */
-const TRY_AGAIN_LATER = 1013
-/** How long a reader that does not read has to receive the close frame. */
-const LAST_FRAME_MS = 2_000
+import { closeSlowReader } from './slow-reader.ts'
 
 /**
  * A Socket.IO client, over WebSocket or HTTP long-polling. It is a class because with thousands of readers
@@ -132,10 +128,7 @@ export class SocketIoEndpoint implements Endpoint {
   #cutOff(): 'slow' {
     this.#cut = true
     const webSocket = webSocketOf(this.#engine)
-    if (webSocket) {
-      webSocket.close(TRY_AGAIN_LATER, 'SLOW_READER')
-      setTimeout(() => webSocket.terminate(), LAST_FRAME_MS).unref()
-    }
+    if (webSocket) closeSlowReader(webSocket)
     // The client would never read what is queued, so discard it.
     this.#engine.close(true)
     return 'slow'

@@ -1,9 +1,9 @@
 import { fail, isTerminal, ok, parseWatch, type Result, type TicketState, ticketOf } from '@saoma/protocol'
 import { every, RedisUnavailable, type Subscriber } from '@saoma/redis'
 import type { Tickets } from '@saoma/tickets'
+import { now } from '../../transport/clock.ts'
 import { type Act, type AnswerDeps, answerEvent, askedBy } from '../../transport/socket/answer-event.ts'
 import type { ConfirmLatency } from '../confirm-latency.ts'
-import { now } from './clock.ts'
 import type { TicketWatcher } from './ticket-watcher.ts'
 
 export interface TicketWatchesDeps extends AnswerDeps {
