@@ -25,9 +25,8 @@ export const createCodes = async (tickets: Tickets, count: number): Promise<stri
   return codes
 }
 
-/** Tickets that a phone has scanned. The next step is the confirmation. */
-export const createScanned = async (tickets: Tickets, count: number): Promise<string[]> => {
-  const ids = (await createCodes(tickets, count)).map(ticketOf)
+/** Scans tickets as a phone does. The next step is the confirmation. */
+export const scanAll = async (tickets: Tickets, ids: readonly string[]): Promise<readonly string[]> => {
   for (const batch of batches(ids, AT_ONCE))
     await Promise.all(
       batch.map(async (ticket) => {
@@ -37,6 +36,10 @@ export const createScanned = async (tickets: Tickets, count: number): Promise<st
     )
   return ids
 }
+
+/** Tickets that a phone has scanned. */
+export const createScanned = async (tickets: Tickets, count: number): Promise<readonly string[]> =>
+  scanAll(tickets, (await createCodes(tickets, count)).map(ticketOf))
 
 /** Room names for servers without tickets. */
 export const createNames = (count: number): string[] => Array.from({ length: count }, () => random(22))

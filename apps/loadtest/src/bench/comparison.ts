@@ -1,7 +1,6 @@
 import { table } from '../table.ts'
 import type { Cluster } from './cluster.ts'
 import { type Figures, IDLE_NOTE, measure, ROUNDS, ratioOf } from './rounds.ts'
-import type { Kind } from './worker-commands.ts'
 
 export interface ComparisonOptions {
   /** Sizes of the clusters. */
@@ -12,44 +11,57 @@ export interface ComparisonOptions {
   onProgress: (sentence: string) => void
 }
 
+/** Clusters that are ours, by name, each with what it costs beside stock. */
 export interface Comparison {
   nodes: number
   pushes: number
-  ours: Figures
+  ours: readonly {
+    name: string
+    figures: Figures
+    /** stock / ours, for nodes and Redis: the median over pairs of consecutive rounds. */
+    ratio: number
+  }[]
   stock: Figures
-  /** stock / ours, for nodes and Redis: the median over pairs of consecutive rounds. */
-  ratio: number
 }
 
-type Start = (kind: Kind, size: number) => Promise<Cluster>
+type Start = (size: number) => Promise<Cluster>
+export interface Starts {
+  ours: Readonly<Record<string, Start>>
+  stock: Start
+}
 
 const compareAt = async (
   nodes: number,
-  start: Start,
+  { ours, stock }: Starts,
   { pushes, onProgress }: ComparisonOptions,
 ): Promise<Comparison> => {
   onProgress(`${nodes} nodes: starting`)
-  const ours = await start('ours', nodes)
-  const stock = await start('stock', nodes)
-  const figuresOf = await measure([ours, stock], { name: `${nodes} nodes`, pushes, onProgress })
-  const figures = { ours: figuresOf(ours), stock: figuresOf(stock) }
-  return { nodes, pushes, ...figures, ratio: ratioOf(figures.stock, figures.ours) }
+  const clusters: [name: string, cluster: Cluster][] = []
+  for (const [name, start] of Object.entries(ours)) clusters.push([name, await start(nodes)])
+  const base = await stock(nodes)
+  const all = [...clusters.map(([, cluster]) => cluster), base]
+  const figuresOf = await measure(all, { name: `${nodes} nodes`, pushes, onProgress })
+  const compared = clusters.map(([name, cluster]) => {
+    const figures = figuresOf(cluster)
+    return { name, figures, ratio: ratioOf(figuresOf(base), figures) }
+  })
+  return { nodes, pushes, ours: compared, stock: figuresOf(base) }
 }
 
 /**
  * CPU cost of one push to a client of another node, for each cluster size. Measures ours and stock in the
  * same run.
  */
-export const compare = async (start: Start, options: ComparisonOptions): Promise<Comparison[]> => {
+export const compare = async (starts: Starts, options: ComparisonOptions): Promise<Comparison[]> => {
   const results: Comparison[] = []
-  for (const nodes of options.nodes) results.push(await compareAt(nodes, start, options))
+  for (const nodes of options.nodes) results.push(await compareAt(nodes, starts, options))
   return results
 }
 
 export const comparisonTable = (results: readonly Comparison[]): string => {
   const us = (value: number) => value.toFixed(1)
-  const row = (nodes: number, kind: Kind, figures: Figures, ratio: string) => [
-    `${nodes} ${kind}`,
+  const row = (nodes: number, name: string, figures: Figures, ratio = '') => [
+    `${nodes} ${name}`,
     us(figures.sender),
     us(figures.receiver),
     nodes > 2 ? us(figures.other) : '-',
@@ -64,9 +76,9 @@ export const comparisonTable = (results: readonly Comparison[]): string => {
   return [
     table(
       head,
-      results.flatMap(({ nodes, ours, stock, ratio }) => [
-        row(nodes, 'ours', ours, ''),
-        row(nodes, 'stock', stock, `${ratio.toFixed(2)}x`),
+      results.flatMap(({ nodes, ours, stock }) => [
+        ...ours.map(({ name, figures, ratio }) => row(nodes, name, figures, `${ratio.toFixed(2)}x`)),
+        row(nodes, 'stock', stock),
       ]),
     ),
     '',
@@ -77,4 +89,4 @@ export const comparisonTable = (results: readonly Comparison[]): string => {
 
 /** Pushes in all rounds, including the warm-up. */
 export const totalPushes = (results: readonly Comparison[]): number =>
-  results.reduce((total, { pushes }) => total + pushes * 2 * (ROUNDS + 1), 0)
+  results.reduce((total, { pushes, ours }) => total + pushes * (ours.length + 1) * (ROUNDS + 1), 0)

@@ -1,4 +1,4 @@
-import { OWN_CHANNEL, userChannel } from '@saoma/protocol'
+import { LIVE_ONLY, OWN_CHANNEL, userChannel } from '@saoma/protocol'
 import type { Socket } from 'socket.io-client'
 import { openClient } from './client.ts'
 import { ORIGIN } from './footprint.ts'
@@ -29,8 +29,9 @@ const join = async (socket: Socket, event: string, request: unknown): Promise<()
   return () => socket.disconnect()
 }
 
+/** As the SDK does, the address says that the connection does nothing else. */
 export const followOurs: Follow = async ({ url, name }, onData) => {
-  const socket = await connectSocket(url, { token: name })
+  const socket = await connectSocket(url, { token: name }, LIVE_ONLY)
   const take = (message: { data: Data }) => onData(message.data)
   socket.on('message', take)
   socket.on('volatile', take)

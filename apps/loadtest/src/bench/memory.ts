@@ -8,10 +8,11 @@ import { startAuthority } from './authority.ts'
 import { createCodes, createNames } from './codes.ts'
 import { type Footprint, ORIGIN, takeFootprint } from './footprint.ts'
 import { HEARTBEAT_MS } from './heartbeat.ts'
+import { collectGarbage, INSPECTED, inspectorOf } from './inspector.ts'
 import { sum } from './numbers.ts'
 import { measureRecords, type RecordSize } from './record-sizes.ts'
 import { redisInfo } from './redis-info.ts'
-import { rssOf, settledRss } from './rss.ts'
+import { rssOf } from './rss.ts'
 
 export interface MemoryOptions {
   sockets: number
@@ -41,22 +42,25 @@ const SCAN_MS = 1_800_000
 /** Time until the operating system has back what a collection freed. */
 const RETURN_MS = 1_000
 
-/**
- * A real gateway with production settings. Nobody can trigger its garbage collection from outside, so the
- * bench waits for it.
- */
+/** A real gateway with production settings, and an inspector, by which its garbage is collected. */
 const openGateway = async (redisUrl: string, env: Record<string, string> = {}) => {
   const gateway = await startGateway({
     redisUrl,
     nodeId: 'bench',
     origin: ORIGIN,
-    env: { SAOMA_LIMIT_HANDSHAKES: '1000000', ...env },
+    env: { SAOMA_LIMIT_HANDSHAKES: '1000000', NODE_OPTIONS: INSPECTED, ...env },
   })
+  const inspector = inspectorOf(gateway.lines)
   const heap = async () => {
     const metrics = await (await fetch(`${gateway.internalOrigin}/metrics`)).text()
     return Number(/^nodejs_heap_size_used_bytes (\S+)$/m.exec(metrics)?.[1]) / 1024
   }
-  return { ...gateway, measure: async () => ({ rss: await settledRss(gateway.pid), heap: await heap() }) }
+  const measure = async () => {
+    await collectGarbage(inspector)
+    await delay(RETURN_MS)
+    return { rss: await rssOf(gateway.pid), heap: await heap() }
+  }
+  return { ...gateway, measure }
 }
 
 const measureGateway = async (
@@ -197,7 +201,7 @@ export const memoryReport = (result: MemoryResult): string => {
     '',
     `us: CPU of the process for each socket, until it is served, and in the ${HEARTBEAT_MS / 1_000} s from one heartbeat to the next.`,
     'MB and KB are resident memory; what the kernel keeps for a connection is not in it.',
-    'The gateway runs with its production flags and is read when it has stopped shrinking; the others run with default flags unless it says otherwise and are read after a full collection.',
+    'The gateway runs with its production flags, the others with default flags unless it says otherwise. All are read after a full collection of garbage.',
     `A person who follows a channel takes ${ratio(follower.full.rss - follower.empty.rss, stock.full.rss - stock.empty.rss)} of the memory of a socket of stock Socket.IO in a room.`,
     `Redis: ${redis.perTicket.toFixed(2)} KB per ticket, ${redis.perSubscription.toFixed(2)} KB per subscription to one.`,
     '',

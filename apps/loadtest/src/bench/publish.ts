@@ -2,7 +2,14 @@ import { type Comparison, type ComparisonOptions, compare, comparisonTable, tota
 import { startPublishCluster } from './publish-cluster.ts'
 
 /** CPU cost of a backend's message to one person on another node, from socket to socket. */
-export const benchPublish = (options: ComparisonOptions): Promise<Comparison[]> => compare(startPublishCluster, options)
+export const benchPublish = (options: ComparisonOptions): Promise<Comparison[]> =>
+  compare(
+    {
+      ours: { ours: (size) => startPublishCluster('ours', size) },
+      stock: (size) => startPublishCluster('stock', size),
+    },
+    options,
+  )
 
 export const publishReport = (results: readonly Comparison[]): string =>
   [

@@ -10,8 +10,12 @@ export interface Publisher {
   close(): void
 }
 
-export const openPublisher = async (url: string, auth?: object): Promise<Publisher> => {
-  const socket = await connectSocket(url, auth)
+export const openPublisher = async (
+  url: string,
+  auth?: object,
+  query?: Readonly<Record<string, string>>,
+): Promise<Publisher> => {
+  const socket = await connectSocket(url, auth, query)
   const close = () => {
     forget()
     socket.disconnect()

@@ -1,3 +1,4 @@
+import { LIVE_ONLY } from '@saoma/protocol'
 import { startGateway, startRedis, startRedisCluster, testApiKey } from '@saoma/testing'
 import { startAuthority } from './authority.ts'
 import type { System } from './cluster-under-test.ts'
@@ -38,7 +39,7 @@ export const startSaoma = async (size: number, openStore: () => Promise<Store> =
     ),
   )
   const urls = gateways.map(({ origin }) => origin)
-  const publisher = await openPublisher(urls[0] ?? '', { token: testApiKey })
+  const publisher = await openPublisher(urls[0] ?? '', { token: testApiKey }, LIVE_ONLY)
 
   return {
     urls,
