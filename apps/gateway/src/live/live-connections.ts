@@ -82,6 +82,7 @@ export const createLiveConnections = (deps: LiveConnectionDeps): LiveConnections
 
     open: (connection) => {
       if (connection.isOpen) connections.add(connection)
+      log.debug({ event: 'connected', socket: connection.id, kind: connection.who.kind })
       connection.open()
     },
 

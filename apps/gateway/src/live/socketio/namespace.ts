@@ -28,7 +28,7 @@ export const serveLive = (
   deps: LiveNamespaceDeps,
   { maxBufferBytes, maxPackets }: LiveNamespaceOptions,
 ): void => {
-  const { guard, connections, requests, log } = deps
+  const { guard, connections, requests } = deps
 
   // Shared functions: a closure for each of ten thousand sockets would cost memory.
   const listeners = Object.entries(requests).map(([name, act]) => {
@@ -75,6 +75,5 @@ export const serveLive = (
     })
     for (const [name, listener] of listeners) socket.on(name as 'subscribe', listener)
     socket.once('disconnect', closeWhenUnused)
-    log.debug({ event: 'connected', socket: socket.id, kind: connection.who.kind })
   })
 }
