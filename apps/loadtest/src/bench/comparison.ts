@@ -1,6 +1,6 @@
 import { table } from '../table.ts'
 import type { Cluster } from './cluster.ts'
-import { type Figures, IDLE_NOTE, measure, ROUNDS, ratioOf } from './rounds.ts'
+import { type Figures, IDLE_NOTE, measure, pushesInAll, ROUNDS, ratioOf } from './rounds.ts'
 
 export interface ComparisonOptions {
   /** Sizes of the clusters. */
@@ -89,4 +89,4 @@ export const comparisonTable = (results: readonly Comparison[]): string => {
 
 /** Pushes in all rounds, including the warm-up. */
 export const totalPushes = (results: readonly Comparison[]): number =>
-  results.reduce((total, { pushes, ours }) => total + pushes * (ours.length + 1) * (ROUNDS + 1), 0)
+  results.reduce((total, { pushes, ours }) => total + pushesInAll(pushes) * (ours.length + 1), 0)

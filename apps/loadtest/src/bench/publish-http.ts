@@ -3,7 +3,7 @@ import type { Cluster } from './cluster.ts'
 import { type HttpDoor, NODES, nchanDoor, ourDoors, stockDoor } from './http-doors.ts'
 import { findNchan, NCHAN_ABSENT } from './nchan.ts'
 import { startPublishHttpCluster } from './publish-http-cluster.ts'
-import { type Figures, IDLE_NOTE, measure, ROUNDS, ratioOf } from './rounds.ts'
+import { type Figures, IDLE_NOTE, measure, pushesInAll, ROUNDS, ratioOf } from './rounds.ts'
 
 export interface PublishHttpOptions {
   /** Messages of one round. */
@@ -71,7 +71,7 @@ export const publishHttpReport = ({ pushes, rows, absent }: PublishHttpResult): 
     `Median of ${ROUNDS} rounds. "in all" is nodes and Redis; "rounds" shows it for each round; "ratio" is stock / the row of it, round by round: above 1 the row costs less than stock.`,
     IDLE_NOTE,
     `"ours" checks the key, gives each message its place in the channel's log and keeps it, but for "keeping nothing"; "stock" compares the key, passes the message on and forgets it.`,
-    `${pushes * rows.length * (ROUNDS + 1)} messages: each was received exactly once.`,
+    `${pushesInAll(pushes) * rows.length} messages: each was received exactly once.`,
     ...absent,
   ].join('\n')
 }
