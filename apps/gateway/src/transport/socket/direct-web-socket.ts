@@ -9,10 +9,7 @@ import {
   tcpOfTransport,
   webSocketOfTransport,
 } from './engine.ts'
-import { latinFrame, textFrame } from './frame.ts'
-
-/** Unsent characters that are written without waiting for the end of the turn. */
-const MOST_UNSENT = 65_536
+import { latinFrame, MOST_UNSENT, textFrame } from './frame.ts'
 
 const isDirect = ({ data, options }: EnginePacket): boolean =>
   options?.frames !== undefined || data === undefined || typeof data === 'string'

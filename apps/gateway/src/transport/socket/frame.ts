@@ -2,6 +2,9 @@
 export const TEXT = 1
 export const BINARY = 2
 
+/** Unsent characters of whole frames that are written without waiting for the end of the turn. */
+export const MOST_UNSENT = 65_536
+
 const FINAL = 0x80
 
 const headerSize = (length: number): number => (length < 126 ? 2 : length < 65_536 ? 4 : 10)
