@@ -29,7 +29,7 @@ beforeAll(async () => {
     redisUrl: redis.url,
     nodeId: 'a',
     origin: 'http://127.0.0.1',
-    env: { SAOMA_LIMIT_KEY_EVENTS: '100000' },
+    env: { LOG_LEVEL: 'debug', SAOMA_LIMIT_KEY_EVENTS: '100000' },
   })
 })
 
@@ -159,6 +159,14 @@ test.each(liveDoors)('%s: a refused token may be followed by a better one', asyn
   client.socket.connect()
   await client.next('connect')
   expect(await client.subscribe({ channel: 'room:open-better' })).toMatchObject({ ok: true, recovered: false })
+})
+
+test.each(liveDoors)('%s: the log names who has connected', async (_, query) => {
+  const client = connectLive(gateway.origin, { token: testApiKey, query })
+  await client.next('connect')
+  const { id } = client.socket
+  const line = await gateway.nextLine(({ json }) => json?.event === 'connected' && json.socket === id)
+  expect(line.json).toMatchObject({ level: 'debug', kind: 'backend' })
 })
 
 test.each(liveDoors)('%s: who leaves the namespace follows nothing, and may come back', async (_, query) => {
