@@ -23,7 +23,7 @@ export interface LiveKeeper extends LightKeeper {
   ): ((connection: LiveConnection, request: unknown, answer: (result: Result<object>) => void) => void) | undefined
 }
 
-/** A WebSocket that only follows channels, and publishes into them. */
+/** A WebSocket that follows channels and publishes into them, and does nothing else. */
 export class LightLiveSocket extends LightSocket<LiveKeeper> implements Endpoint {
   address = ''
   #live: LiveConnection | undefined = undefined
@@ -44,9 +44,9 @@ export class LightLiveSocket extends LightSocket<LiveKeeper> implements Endpoint
 
   messages(batch: readonly LogEntry[]): number | 'slow' {
     if (this.#cut) return 'slow'
+    this.flush()
     if (this.tcp.writableLength > this.keeper.maxBufferBytes) return this.#cutOff()
     const frames = framesOf(batch)
-    this.flush()
     if (this.readyState === WebSocket.OPEN) frames.write(this.tcp)
     return frames.size
   }
@@ -97,9 +97,8 @@ export class LightLiveSocket extends LightSocket<LiveKeeper> implements Endpoint
   async #serve(live: LiveConnection, name: unknown, args: unknown[]): Promise<void> {
     const { request, answer } = askedBy(args)
     const spent = await live.spend()
-    if (spent === 'gone' || live !== this.#live) return
     if (spent === 'spent') this.keeper.act(name)?.(live, request, answer)
-    else answer(spent)
+    else if (spent !== 'gone') answer(spent)
   }
 
   #cutOff(): 'slow' {
