@@ -8,6 +8,7 @@ import { DirectEngine, directOf } from '../src/transport/socket/direct-web-socke
 import { type EngineConnection, engineOf, isOpen, tcpOf, writeFrames } from '../src/transport/socket/engine.ts'
 import { createEngineDoor } from '../src/transport/socket/engine-door.ts'
 import { textFrame } from '../src/transport/socket/frame.ts'
+import { stallAndEnd } from './stall-and-end.ts'
 
 const io = new Server({ transports: ['websocket'] })
 io.bind(new DirectEngine({ maxHttpBufferSize: 10_000_000 }))
@@ -132,4 +133,13 @@ test('a client that does not read is waited for, and loses nothing', async () =>
   client.resume()
   expect(await hear(texts.length)).toEqual(texts.map((text) => `4${text}`))
   expect(connection.transport.writable).toBe(true)
+})
+
+test('a closed client that has ended its side and reads nothing keeps no connection', async () => {
+  const { client, connection } = await enter()
+  const tcp = tcpOf(connection)
+  if (!tcp) throw new Error('it has no TCP connection')
+  await stallAndEnd(client, tcp)
+  connection.close()
+  await once(tcp, 'close')
 })

@@ -17,6 +17,7 @@ import { now } from '../src/transport/clock.ts'
 import { createJudge } from '../src/transport/socket/admission.ts'
 import { createEngineDoor } from '../src/transport/socket/engine-door.ts'
 import { routeUpgrades } from '../src/transport/socket/upgrades.ts'
+import { stallAndEnd } from './stall-and-end.ts'
 
 /** The door of browsers that only wait, in this process: so that the time it goes by can be said. */
 const redis = await createRedis({ url: (await startRedis()).url, name: 'test' })
@@ -279,4 +280,11 @@ test('a connection that ends while its watch is being answered leaves nothing be
   await answer
   await until(() => !door.guests().includes(connection))
   expect(followed()).toBe(0)
+})
+
+test('a closed client that has ended its side and reads nothing keeps no connection', async () => {
+  const { socket, connection } = await join()
+  await stallAndEnd(socket, connection.tcp)
+  connection.end()
+  await until(() => connection.tcp.destroyed)
 })

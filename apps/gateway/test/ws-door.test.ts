@@ -19,6 +19,7 @@ import { type AdmissionOptions, createJudge } from '../src/transport/socket/admi
 import type { Act } from '../src/transport/socket/answer-event.ts'
 import { routeUpgrades } from '../src/transport/socket/upgrades.ts'
 import { createClock } from './clock.ts'
+import { stallAndEnd } from './stall-and-end.ts'
 
 /** The door alone: what is asked through it, this file answers. */
 
@@ -309,6 +310,18 @@ describe('what is closed', () => {
     expect(await talking.ask('ping')).toBe('pong')
     clock.pass(60_001)
     expect(await talking.closed()).toEqual({ code: 1000, reason: 'idle' })
+  })
+
+  test('a closed client that has ended its side and reads nothing keeps no connection', async () => {
+    const clock = createClock()
+    const door = await openDoor({ now: clock.now })
+    const { socket } = await door.enter()
+    const [guest] = door.guests()
+    if (!guest?.tcp) throw new Error('the door does not know it')
+    await stallAndEnd(socket, guest.tcp)
+    const closed = once(guest.tcp, 'close')
+    clock.pass(60_001)
+    await closed
   })
 
   /** Asks on and on and reads nothing, until it is cut off. */

@@ -3,6 +3,7 @@ import type { LogEntry, Signal } from '@saoma/channels'
 import { fail, ok, type Result } from '@saoma/protocol'
 import type { RawData, WebSocket } from 'ws'
 import type { Guest } from '../../transport/guests.ts'
+import { cutIfEnded } from '../../transport/socket/engine.ts'
 import type { Endpoint, Notice, NoticeBody } from '../endpoint.ts'
 import type { LiveConnection } from '../live-connection.ts'
 import { granted, invalid, notAuthenticated, refused } from './answers.ts'
@@ -164,6 +165,7 @@ export class ConnmixConnection implements Endpoint, Guest {
     // Otherwise the client's close frame would not be read.
     this.#ws.resume()
     this.#ws.close(code, reason)
+    cutIfEnded(this.#ws)
   }
 
   /** Like `#close`, but terminates the connection if the client does not read. */

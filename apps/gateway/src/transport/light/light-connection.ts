@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { WebSocket } from 'ws'
 import { now } from '../clock.ts'
-import type { Tcp } from '../socket/engine.ts'
+import { cutIfEnded, type Tcp } from '../socket/engine.ts'
 import { MOST_UNSENT } from '../socket/frame.ts'
 import { STRANGERS_PACKETS, WINDOW_MS } from '../socket/packet-guard.ts'
 import { BASE64, CLOSE, type Frame, MESSAGE, NOOP, OPEN, openFrame, PING, PONG, pingFrame, UPGRADE } from './packets.ts'
@@ -111,6 +111,7 @@ export abstract class LightConnection<Keeper extends ConnectionKeeper> extends W
     if (this.#isGone) return
     this.flush()
     this.close()
+    cutIfEnded(this)
     this.gone(reason)
   }
 

@@ -1,6 +1,7 @@
 import { Server as Engine, transports } from 'engine.io'
 import { WebSocket } from 'ws'
 import {
+  cutIfEnded,
   type EngineConnection,
   type EnginePacket,
   packetsOf,
@@ -52,6 +53,8 @@ export class DirectWebSocket extends transports.websocket {
   override doClose(onClosed?: () => void): void {
     this.flush()
     super.doClose(onClosed)
+    const webSocket = webSocketOfTransport(this)
+    if (webSocket) cutIfEnded(webSocket)
   }
 
   #take(packet: EnginePacket, tcp: Tcp): void {

@@ -100,6 +100,14 @@ export const bufferedBytes = (connection: EngineConnection): number => webSocket
 export const writeFrames = (connection: EngineConnection, text: string, frames: Buffer): void =>
   void connection.write(text, { frames })
 
+/**
+ * Cuts a WebSocket that was closed, if its client had ended its side before. Such a client answers no close
+ * frame, and ws waits without a limit until it has read what is buffered.
+ */
+export const cutIfEnded = (webSocket: OpenWebSocket): void => {
+  if (webSocket._socket?.readableEnded) webSocket.terminate()
+}
+
 /** Cuts a connection at once: its client would not read a close frame. */
 export const cutOff = (connection: EngineConnection): void => {
   const webSocket = webSocketOf(connection)
