@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { type Packet, PacketType } from 'socket.io-parser'
 import { now } from '../clock.ts'
 import type { Guest } from '../guests.ts'
+import { UNUSED_MS } from '../socket/close-idle.ts'
 import type { Tcp } from '../socket/engine.ts'
 import { STRANGERS_PACKETS } from '../socket/packet-guard.ts'
 import { type ConnectionKeeper, LightConnection } from './light-connection.ts'
@@ -16,8 +17,6 @@ export interface LightKeeper extends ConnectionKeeper {
 
 /** How long a connection has to join the namespace, as in Socket.IO. */
 const JOIN_MS = 10_000
-/** How long it may stay open after it has left the namespace. */
-const UNUSED_MS = 30_000
 
 /** In the namespace or not. While it is asking, the namespace has not answered its CONNECT yet. */
 const OUTSIDE = 0

@@ -5,7 +5,7 @@ import { namespacesOf } from './engine.ts'
  * How long a connection may be in no namespace. Socket.IO checks this
  * only until the client joins its first one.
  */
-const UNUSED_MS = 30_000
+export const UNUSED_MS = 30_000
 
 /** Listener of `disconnect`. It closes a connection that has left every namespace and does not come back. */
 export function closeWhenUnused(this: Socket, reason: string): void {
