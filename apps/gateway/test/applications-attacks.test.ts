@@ -1,4 +1,4 @@
-import { type Cluster, phoneToken, request, startCluster } from '@saoma/testing'
+import { type Cluster, confirm, createTicket, phoneToken, request, scan, startCluster } from '@saoma/testing'
 import * as client from 'openid-client'
 import {
   createBrowser,
@@ -62,6 +62,24 @@ const exchange = (code: string, more: Record<string, string> = {}, who = 'wiki')
       ...more,
     },
   })
+
+test('the client of an interaction has no address, and gets nothing but an access token', async () => {
+  const page = await newBrowser().go(await ask())
+  const client_id = loginClientAt(page.location)
+  for (const response_type of ['code', 'none', 'id_token'])
+    for (const redirect_uri of [REDIRECT, cluster.origin, 'x']) {
+      const answer = await newBrowser().go(await ask({ client_id, response_type, redirect_uri }))
+      expect([response_type, redirect_uri, answer.status]).toEqual([response_type, redirect_uri, 400])
+    }
+  const left = `${cluster.origin}/oidc/session/end?${new URLSearchParams({ client_id, post_logout_redirect_uri: REDIRECT })}`
+  expect((await newBrowser().go(left)).status).toBe(400)
+  const { device_code, ticket } = await createTicket(cluster.origin, { form: { client_id, scope: 'openid' } })
+  await scan(cluster.origin, ticket, alice)
+  await confirm(cluster.origin, ticket, alice)
+  const grant_type = 'urn:ietf:params:oauth:grant-type:device_code'
+  const { body } = await request(`${cluster.origin}/oidc/token`, { form: { grant_type, device_code, client_id } })
+  expect(Object.keys(body as object).sort()).toEqual(['access_token', 'expires_in', 'token_type'])
+})
 
 test('a code that is used twice takes the tokens of its first use with it', async () => {
   const { code } = await aCode()

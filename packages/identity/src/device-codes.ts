@@ -33,6 +33,8 @@ export interface Authorized {
   /** What the access tokens are for: their `aud`. */
   resource: string | string[]
   scope: string
+  /** It gives nothing but an access token. */
+  isBare?: boolean
 }
 
 /**
@@ -116,6 +118,12 @@ export const createDeviceCodes = ({
     return { payload, sid, salt }
   }
 
+  /** What its tokens may. Without a scope the provider makes no id token. */
+  const given = (payload: AdapterPayload): Partial<Authorized> => {
+    const { resource, scope, isBare = false } = authorized(payload)
+    return isBare ? { resource } : { resource, scope }
+  }
+
   const make: DeviceCodes['make'] = async (deviceCode, { jti: _, ...payload }, { ping, ...more }) => {
     const named = { payload, sid: newName(), salt: newName() }
     const authorization: Authorization = ping === undefined ? named : { ...named, ping }
@@ -158,7 +166,7 @@ export const createDeviceCodes = ({
             accountId: sub,
             grantId: sid,
             sid,
-            ...authorized(payload),
+            ...given(payload),
             ...{ acr: acrOf(mode), amr: amrOf(mode) },
             authTime: Math.floor((decidedAt ?? Date.now()) / 1000),
           }

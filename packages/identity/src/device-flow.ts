@@ -5,7 +5,7 @@ import { createCodeVerification } from './code-verification.ts'
 import { type Authorized, createDeviceCodes, type DeviceCodes } from './device-codes.ts'
 import type { Grants } from './grants.ts'
 import type { KnownBrowserLogin } from './known-browser-login.ts'
-import { APPLICATION } from './login-client.ts'
+import { APPLICATION, isLoginClient } from './login-client.ts'
 import {
   type Adapter,
   type AdapterPayload,
@@ -108,7 +108,8 @@ export const createDeviceFlow = (
       const resource = (params.resource as Authorized['resource'] | undefined) ?? usual.resource
       return { resource, scope: scopesOf(client, params.scope).join(' ') }
     }
-    return usual
+    // The page of an interaction shows its access token, and reads no other.
+    return isLoginClient(clientId) ? { ...usual, isBare: true } : usual
   }
 
   const requestOf = ({ clientId = '', params, deviceInfo, userCode = '', kind }: AdapterPayload) => {
