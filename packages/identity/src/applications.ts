@@ -1,9 +1,11 @@
 import type { ClientRegistry } from './client.ts'
 import { claimsOf, SESSION_OF_BROWSER_SECONDS } from './clients.ts'
 import type { Grants } from './grants.ts'
+import { BEGUN } from './interaction-records.ts'
 import { errors, type KoaContextWithOIDC, type Provider } from './oidc-provider.ts'
 import { requestState } from './request-state.ts'
 import type { Sessions } from './sessions.ts'
+import { writeMeanwhile } from './used-up.ts'
 import { wordsOf } from './words.ts'
 
 type Grant = InstanceType<Provider['Grant']>
@@ -16,9 +18,6 @@ export interface ApplicationsDeps {
   /** Draws 22 random characters. */
   newName: () => string
 }
-
-/** The member of an interaction's result that names the session which the login began. */
-export const BEGUN = 'saoma'
 
 /** What a request asks for. */
 export interface Asked {
@@ -125,14 +124,16 @@ export const createApplications = (
       const { party, backchannelLogoutUri } = registry.find(clientId) ?? {}
       const isFirstParty = party === 'first'
       const application = { client: clientId, name: client.clientName ?? clientId }
+      const { entry } = requestState() ?? {}
+      const read = entry?.sid === sid ? entry.text : undefined
       // Before it gets a code. So whatever gets one is told of the end.
       const add = async (): Promise<boolean> =>
-        (await sessions.addApplication(accountId, sid, application)) &&
+        (await sessions.addApplication(accountId, sid, application, read)) &&
         (!backchannelLogoutUri || grants.enter(sid, clientId))
       const [found, isAdded] = await Promise.all([
         grantId === undefined ? undefined : provider().Grant.find(grantId),
         isFirstParty ? add() : undefined,
-        grants.prolong(sid, SESSION_OF_BROWSER_SECONDS, ''),
+        writeMeanwhile(async () => void (await grants.prolong(sid, SESSION_OF_BROWSER_SECONDS, ''))),
       ])
       if (!found && !isFirstParty) return undefined
       const [isOpen] = await Promise.all([

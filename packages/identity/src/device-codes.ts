@@ -94,6 +94,8 @@ export interface DeviceCodesDeps {
 export interface DeviceCodes {
   /** The storage of device codes. It finds every code that `make` was given. */
   records: Adapter
+  /** Begins to read a code that the present request is about to look for. */
+  expect(deviceCode: string): void
   /** Makes the ticket of a code. TICKET_TAKEN if its id or its user code is in use. */
   make(
     code: string,
@@ -148,7 +150,8 @@ export const createDeviceCodes = ({
     },
 
     find: async (deviceCode) => {
-      const found = await tickets.record(deviceCode)
+      const { reading } = redemptionOf()
+      const found = await (reading?.deviceCode === deviceCode ? reading.found : tickets.record(deviceCode))
       if (!found.ok) return undefined
       redemptionOf().found = found.value
       const { state, sub, decidedAt, mode = 'tap' } = found.value
@@ -218,5 +221,12 @@ export const createDeviceCodes = ({
     findByUid: async () => undefined,
   }
 
-  return { records, make }
+  const expect = (deviceCode: string): void => {
+    const found = tickets.record(deviceCode)
+    // If the request is refused before, nobody asks.
+    found.catch(() => {})
+    redemptionOf().reading = { deviceCode, found }
+  }
+
+  return { records, make, expect }
 }

@@ -56,6 +56,8 @@ export interface DeviceFlow {
   codes: Adapter
   /** The same, with requests that applications send to phones. */
   records: Adapter
+  /** Begins to read the code that the present request redeems, if it does. */
+  expect(): void
   /** Makes the ticket of either. */
   make: DeviceCodes['make']
   /** @throws InvalidScope if a request asks for nothing that its application may have */
@@ -136,7 +138,7 @@ export const createDeviceFlow = (
       throw new errors.InvalidScope('none of these scopes is registered', String(params.scope))
   }
 
-  const { records, make } = createDeviceCodes({
+  const { records, make, expect } = createDeviceCodes({
     ...{ tickets, authorized, newName, requestOf, termsOf },
     verificationOf: createCodeVerification(demandOf, networkOf),
     begin: async ({ sid, sub, clientId, scope, resource, since, scannedAfter, tokenSeed, request }) => {
@@ -163,6 +165,11 @@ export const createDeviceFlow = (
     codes: ofKind('DeviceCode', records),
     records,
     make,
+    expect: () => {
+      const { route, body } = Provider.ctx?.oidc ?? {}
+      const code = body?.device_code
+      if (route === 'token' && typeof code === 'string') expect(code)
+    },
     check,
     feature: {
       enabled: true,

@@ -1,6 +1,15 @@
 import { type Adapter, Provider } from './oidc-provider.ts'
 import { useUpLast } from './used-up.ts'
 
+/** The member of an interaction's result that names the session which the login began. */
+export const BEGUN = 'saoma'
+
+/** What a login leaves in an interaction. */
+interface Result {
+  login?: { accountId?: string }
+  [BEGUN]?: { sid?: string }
+}
+
 /**
  * oidc-provider's storage of interactions.
  *
@@ -11,14 +20,17 @@ import { useUpLast } from './used-up.ts'
  * The provider deletes an interaction before it writes what follows from it. If that failed, or if the node
  * was killed, the person would have to begin anew. So it is deleted last.
  *
- * @param readAccount  begins to read the account, which the provider asks for later
+ * @param readAhead  begins to read what is asked for later: the account, and the entry of the session
  */
-export const createInteractionRecords = (records: Adapter, readAccount: (sub: string) => void): Adapter => ({
+export const createInteractionRecords = (
+  records: Adapter,
+  readAhead: (sub: string, sid: string | undefined) => void,
+): Adapter => ({
   ...records,
   find: async (id) => {
     const interaction = await records.find(id)
-    const { login } = (interaction?.result ?? {}) as { login?: { accountId?: string } }
-    if (login?.accountId !== undefined && Provider.ctx?.oidc.route === 'resume') readAccount(login.accountId)
+    const { login, [BEGUN]: begun } = (interaction?.result ?? {}) as Result
+    if (login?.accountId !== undefined && Provider.ctx?.oidc.route === 'resume') readAhead(login.accountId, begun?.sid)
     return interaction
   },
   upsert: (id, payload, expiresIn) => {

@@ -132,6 +132,14 @@ export const createProvider = (
       if (Provider.ctx) await admit(Provider.ctx)
     },
     readAccount,
+    readAhead: (sub, sid) => {
+      readAccount(sub)
+      const state = requestState()
+      if (!state || sid === undefined) return
+      state.entry = { sid, text: sessions.entryOf(sub, sid) }
+      state.entry.text.catch(() => {})
+    },
+    expectCode: deviceFlow.expect,
     ownClaims: options.ownClaims,
   })
   const applications = createApplications(

@@ -1,5 +1,5 @@
 import type { Account } from '@saoma/accounts'
-import type { Code, EndNotice } from '@saoma/protocol'
+import type { Code, EndNotice, Result } from '@saoma/protocol'
 import { type AdapterPayload, Provider } from './oidc-provider.ts'
 import type { TicketRecord } from './ticket-store.ts'
 
@@ -9,6 +9,8 @@ export interface RequestState {
   grant?: AdapterPayload
   /** The account of the person whose session the request begins. It is read while the session is written. */
   account?: { sub: string; found: Promise<Account | undefined> }
+  /** The entry of the session that a browser enters. It is read while the account is. */
+  entry?: { sid: string; text: Promise<string | null> }
   /** Whether the session that the request begins may have tokens. See `Beginning`. */
   stands?: Promise<boolean>
   /** The refresh token that the request creates: the end of its name, and whether it was created before. */
@@ -24,6 +26,8 @@ export interface RequestState {
   pushed?: { ticket: string; sub: string; number?: string }
   /** The device code that the request redeems. */
   redemption?: Redemption
+  /** What the request is writing. See `writeMeanwhile`. */
+  writes?: Promise<void>[]
   /** What the request uses up at its end. See `useUpLast`. */
   lastly?: (() => Promise<void>)[]
   /** The session of the browser's cookie. It was not over when the request began. */
@@ -34,6 +38,8 @@ export interface RequestState {
 
 export interface Redemption {
   found?: TicketRecord
+  /** What is being read of a code. */
+  reading?: { deviceCode: string; found: Promise<Result<TicketRecord>> }
   /** Consumes the code; called when the tokens exist. */
   finish?: () => Promise<void>
 }

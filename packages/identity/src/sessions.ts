@@ -69,9 +69,10 @@ export interface Sessions {
   eraseTokens(sub: string): Promise<void>
   /**
    * Adds an application to a session's entry, once. Resolves with false if the session has ended or is being
-   * ended.
+   * ended. `entry` is what `entryOf` has read just before.
    */
-  addApplication(sub: string, sid: string, application: Application): Promise<boolean>
+  addApplication(sub: string, sid: string, application: Application, entry?: Promise<string | null>): Promise<boolean>
+  entryOf(sub: string, sid: string): Promise<string | null>
   /** Names the last end of all sessions, for a login that is scanned now; empty if there was none lately. */
   lastEnd(sub: string): Promise<string>
 }
@@ -166,6 +167,8 @@ export const createSessions = (
     return ended.filter((sid) => counts.has(sid)).length
   }
 
+  const entryOf = (sub: string, sid: string) => orUnavailable(data.hget(keys.sessions(sub), sid))
+
   /** Resolves with the number of sessions that this call ended. */
   const finish = async (sub: string, sids: readonly string[], notice?: EndNotice): Promise<number> => {
     if (sids.length === 0) return 0
@@ -226,7 +229,7 @@ export const createSessions = (
       const length = await addSession(data, [at, keys.sessionsEnd(sub)], added)
       if (length < 0) return undefined
       const check = async (): Promise<boolean> => {
-        const found = await orUnavailable(data.hget(at, sid))
+        const found = await entryOf(sub, sid)
         // An end always leaves a mark. If the entry is missing, Redis has lost it, and the client may repeat
         // the login.
         if (found === null) throw new RedisUnavailable('the list of sessions has lost what was just written')
@@ -252,7 +255,7 @@ export const createSessions = (
     list: async (sub) => (await listed(sub)).map(({ at: _, ...record }) => record),
 
     end: async (sub, sid, notice) => {
-      const text = await orUnavailable(data.hget(keys.sessions(sub), sid))
+      const text = await entryOf(sub, sid)
       return text !== null && overUntil(text) === undefined && (await finish(sub, [sid], notice)) === 1
     },
 
@@ -274,10 +277,12 @@ export const createSessions = (
       await Promise.all(sids.map(grants.eraseToken))
     },
 
-    addApplication: async (sub, sid, application) => {
+    entryOf,
+
+    addApplication: async (sub, sid, application, read) => {
       const at = keys.sessions(sub)
       for (let i = 0; i < TRIES; i++) {
-        const text = await orUnavailable(data.hget(at, sid))
+        const text = await (i === 0 && read ? read : entryOf(sub, sid))
         const entry = text === null ? undefined : readEntry(text)
         if (text === null || !entry?.success) return false
         const { at: listedAt, ...known } = entry.output

@@ -14,6 +14,7 @@ import { withinRegistration } from './registered-scopes.ts'
 import { rememberedInRequest } from './remembered-grant.ts'
 import { createReplayRecords } from './replay-records.ts'
 import { requestState } from './request-state.ts'
+import { writingMeanwhile } from './used-up.ts'
 import { askedIn, demandFor } from './verification.ts'
 
 export interface StorageDeps {
@@ -33,6 +34,10 @@ export interface StorageDeps {
   admit: () => Promise<void>
   /** Begins to read an account for the present request. */
   readAccount: (sub: string) => void
+  /** The same, and the entry of a session. */
+  readAhead: (sub: string, sid: string | undefined) => void
+  /** Begins to read the device code that the present request redeems, if it does. */
+  expectCode: () => void
   /** Names of the business's own claims. */
   ownClaims: readonly string[] | undefined
 }
@@ -57,11 +62,14 @@ export const createStorage = (
     demandOf,
     admit,
     readAccount,
+    readAhead,
+    expectCode,
     ownClaims,
   }: StorageDeps,
 ): ((model: string) => Adapter) => {
   const readClient = async (id: string): Promise<AdapterPayload | undefined> => {
     const interaction = interactionOf(id)
+    if (interaction !== undefined) expectCode()
     const request = interaction === undefined ? { client_id: id } : await waitingRequest(interaction)
     const client = registry.find(String(request?.client_id))
     if (!client || !request) return undefined
@@ -87,19 +95,21 @@ export const createStorage = (
       case PUSHED:
         return pushedLogins ?? records
       case 'Grant':
-        return withinRegistration(rememberedInRequest(grants.adapter, refreshTokens), registry, ownClaims)
+        return writingMeanwhile(
+          withinRegistration(rememberedInRequest(grants.adapter, refreshTokens), registry, ownClaims),
+        )
       case 'RefreshToken':
         return refreshTokens
       case 'Client':
         return { ...records, find: findClient }
       case 'Session':
-        return createBrowserSessions(records, grants)
+        return writingMeanwhile(createBrowserSessions(records, grants))
       case 'AuthorizationCode':
-        return createCodes(records, grants, readAccount)
+        return writingMeanwhile(createCodes(records, grants, readAccount))
       case 'ReplayDetection':
         return createReplayRecords(redis, model)
       case 'Interaction':
-        return createInteractionRecords(records, readAccount)
+        return createInteractionRecords(records, readAhead)
       case 'PushedAuthorizationRequest':
         return createPushedRequests(records, checkPushed, admit)
       default:
