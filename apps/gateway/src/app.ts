@@ -154,6 +154,7 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
 
   const routers = [
     ticketRoutes(deps),
+    interactionRoutes(deps, { origin }),
     userCodeRoutes(deps),
     qrRoutes(deps, { hasLink: deps.link !== undefined }),
     linkRoutes(deps),
@@ -165,7 +166,6 @@ export const createApp = (deps: AppDeps, options: AppOptions): Koa<RequestState>
     requestRoutes(deps),
     browserRoutes(deps),
     userinfoRoutes(deps),
-    interactionRoutes(deps, { origin }),
     logoutRoutes(deps, { origin }),
     activityRoutes(deps),
     peopleRoutes(deps),
