@@ -14,7 +14,8 @@ export interface Judged {
   /** The packet that joins the namespace. */
   join: string
   /**
-   * Comes after each frame: its answer tells that the frame was read and, unless it is RATE_LIMITED, answered.
+   * Comes after each frame: its answer tells that the frame was read and, unless it is RATE_LIMITED,
+   * answered.
    */
   mark: string
   /** How the answer to it begins. */
