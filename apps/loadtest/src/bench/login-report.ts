@@ -96,6 +96,6 @@ export const loginReport = ({ logins, rounds, crypto, idle }: LoginResult): stri
     `ES256 by node:crypto: a signature ${us(crypto.sign)}, a check ${us(crypto.verify)}; by jose ${us(crypto['jose sign'])} and ${us(crypto['jose verify'])}.`,
     `Two idle nodes and Redis use ${us(idle)} in the time of a login's steps; nothing is subtracted.`,
     ...auditLines(rounds),
-    `${logins * (rounds.length + 1) * 3} logins: all got their tokens, and every browser was told of each step once.`,
+    `${logins * rounds.length * 3} logins, and those of the warm-up: all got their tokens, and every browser was told of each step once.`,
   ].join('\n')
 }

@@ -54,8 +54,8 @@ const LONGEST = {
   spread: 480_000,
   shards: 480_000,
   memory: 600_000,
-  login: 600_000,
-  application: 600_000,
+  login: 900_000,
+  application: 900_000,
 }
 /** Open files of a process besides its sockets. */
 const OTHER_FILES = 200
