@@ -20,7 +20,7 @@ let bob: Awaited<ReturnType<typeof webToken>>
 beforeAll(async () => {
   cluster = await startCluster({
     nodes: 2,
-    env: { SAOMA_LIMIT_KEY_EVENTS: '100000', SAOMA_LIMIT_CHANNELS: '50', SAOMA_LIMIT_BUFFER_BYTES: '65536' },
+    env: { SAOMA_LIMIT_KEY_EVENTS: '100000', SAOMA_LIMIT_CHANNELS: '50' },
   })
 })
 
