@@ -28,8 +28,8 @@ export interface ApplicationResult {
 
 const ROUNDS = 3
 /**
- * Rounds before those that count. V8 still compiles in the first thousand logins, and what it uses for that is
- * counted. A node lives for days.
+ * Rounds before those that count. V8 still compiles in the first thousand logins, and what it uses for that
+ * is counted. A node lives for days.
  */
 const WARM_UPS = 4
 const PER_SECOND = 100

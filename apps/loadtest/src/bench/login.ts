@@ -44,8 +44,8 @@ export interface LoginResult {
 
 const ROUNDS = 3
 /**
- * Rounds before those that count. V8 still compiles in the first thousand logins, and what it uses for that is
- * counted. A node lives for days.
+ * Rounds before those that count. V8 still compiles in the first thousand logins, and what it uses for that
+ * is counted. A node lives for days.
  */
 const WARM_UPS = 4
 /** Logins that begin a step in one second. */
